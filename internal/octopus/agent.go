@@ -1,0 +1,97 @@
+package octopus
+
+import "time"
+
+// AgentStatus is what the agents page shows first.
+type AgentStatus string
+
+// The states of an agent. Disabled wins over the other two.
+const (
+	AgentOnline   AgentStatus = "online"
+	AgentOffline  AgentStatus = "offline"
+	AgentDisabled AgentStatus = "disabled"
+)
+
+// Agent is a registered machine.
+type Agent struct {
+	ID         string
+	Name       string // unique; the machine's host name unless renamed
+	PublicKey  []byte // Ed25519, 32 bytes
+	Labels     map[string]string
+	Slots      int // executions at a time
+	Facts      Facts
+	Enabled    bool
+	Drained    bool // takes no new work, finishes what it has
+	Revoked    bool // its key is refused
+	CreatedAt  time.Time
+	EnrolledBy string // join token's name
+
+	SessionEpoch  int64
+	Connected     bool      // its latest session is open and its server's lease is valid
+	ConnectedAt   time.Time // start of the latest session
+	LastSeen      time.Time // end of the latest session, or now while connected
+	LastRefusal   string    // why the latest connection was refused; "" after a good one
+	LastRefusalAt time.Time
+}
+
+// Status computes what the agents page shows first.
+func (a Agent) Status() AgentStatus {
+	switch {
+	case !a.Enabled || a.Revoked:
+		return AgentDisabled
+	case a.Connected:
+		return AgentOnline
+	}
+	return AgentOffline
+}
+
+// Facts is what an agent says of itself when it connects.
+type Facts struct {
+	Hostname     string            `json:"hostname"`
+	User         string            `json:"user"` // operating-system user
+	OS           string            `json:"os"`
+	Arch         string            `json:"arch"`
+	Platform     string            `json:"platform"` // "Debian GNU/Linux 12"
+	Kernel       string            `json:"kernel"`
+	Addresses    []string          `json:"addresses"`
+	CPUs         int               `json:"cpus"`
+	MemoryBytes  uint64            `json:"memory_bytes"`
+	AgentVersion string            `json:"agent_version"`
+	Slots        int               `json:"slots"`
+	Labels       map[string]string `json:"labels,omitempty"` // given by the agent's owner
+	Sandbox      Sandbox           `json:"sandbox"`
+	Policy       string            `json:"policy,omitempty"` // the owner's policy file as text, "" without one
+}
+
+// Sandbox is the level of containment that an agent reached.
+type Sandbox struct {
+	Level   string   `json:"level"`
+	Has     []string `json:"has,omitempty"`
+	Missing []string `json:"missing,omitempty"`
+}
+
+// AgentSession is one connection of an agent.
+type AgentSession struct {
+	AgentID        string
+	Epoch          int64
+	ServerID       string
+	Incarnation    string
+	RemoteAddr     string
+	ConnectedAt    time.Time
+	DisconnectedAt time.Time // zero while open
+	Cause          string    // why it ended
+}
+
+// JoinToken lets machines enrol themselves.
+type JoinToken struct {
+	ID        string
+	Name      string
+	Hash      []byte            // SHA-256 of the secret
+	Labels    map[string]string // forced on agents that use it
+	Uses      int
+	MaxUses   int // 0: no limit
+	CreatedAt time.Time
+	CreatedBy string
+	ExpiresAt time.Time
+	RevokedAt time.Time
+}

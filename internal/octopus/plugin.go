@@ -1,0 +1,64 @@
+package octopus
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// VersionStatus is where a plugin version is in its life.
+type VersionStatus string
+
+// The states of a plugin version.
+const (
+	VersionPublished  VersionStatus = "published"
+	VersionDisabled   VersionStatus = "disabled"
+	VersionDeprecated VersionStatus = "deprecated"
+	VersionRevoked    VersionStatus = "revoked"
+)
+
+// Plugin is a name with its versions.
+type Plugin struct {
+	ID          string
+	Name        string
+	Description string
+	Source      string // "builtin" or "uploaded"
+	Enabled     bool
+	CreatedAt   time.Time
+	Versions    []PluginVersion // newest first; only the newest in lists
+
+	Runs     int64     // computed on reads: how often it ran
+	LastUsed time.Time // computed on reads
+	Tasks    int       // computed on reads: tasks that use it
+}
+
+// PluginVersion is an immutable module.
+type PluginVersion struct {
+	Plugin    string // its name
+	Version   string // semver
+	Digest    string // "sha256:" + hex
+	Size      int64
+	Status    VersionStatus
+	Author    string
+	License   string
+	Manifest  json.RawMessage // spec.Manifest
+	CreatedAt time.Time
+	CreatedBy string
+	Grant     *Grant // nil: nothing was granted
+}
+
+// Grant is what an administrator allows a plugin digest to do.
+type Grant struct {
+	Digest       string
+	Capabilities json.RawMessage // spec.Capabilities
+	GrantedBy    string
+	GrantedAt    time.Time
+}
+
+// CacheEntry is one entry that plugins share through the server.
+type CacheEntry struct {
+	Region    string // "plugin data" or "broadcast"
+	Key       string // plugin data: "plugin/<plugin>/<name>"
+	Value     json.RawMessage
+	ExpiresAt time.Time
+	UpdatedAt time.Time
+}
