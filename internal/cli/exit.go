@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"octopus/internal/octopus"
+)
+
+// The exit codes. They are kept: people script against them.
+const (
+	ExitOK          = 0   // it succeeded
+	ExitFailed      = 1   // it ended otherwise
+	ExitUsage       = 2   // the command line, or what it asked for, is wrong
+	ExitDenied      = 3   // not allowed, or not found
+	ExitUnreachable = 4   // no server answers
+	ExitRunning     = 5   // still running when the wait ended
+	ExitInterrupted = 130 // Ctrl-C
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exitError carries an exit code. With a nil error nothing is printed: all was said already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }
+
+// exitCode translates an error into the code that the program ends with.
+func exitCode(err error) int {
+	var usage usageError
+	var exit exitError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &exit):
+		return exit.code
+	case errors.As(err, &usage):
+		return ExitUsage
+	case errors.Is(err, context.Canceled):
+		return ExitInterrupted
+	}
+	return exitOfCode(octopus.CodeOf(err))
+}
+
+// exitOfCode maps what the server, or a package of ours, said.
+func exitOfCode(code octopus.Code) int {
+	switch code {
+	case octopus.CodeMalformed, octopus.CodeInvalid:
+		return ExitUsage
+	case octopus.CodeUnauthenticated, octopus.CodeDenied, octopus.CodeNotFound:
+		return ExitDenied
+	case octopus.CodeUnavailable:
+		return ExitUnreachable
+	}
+	return ExitFailed
+}
+
+// complain writes one sentence to standard error, the fields at fault, and a hint where the command line is wrong.
+func (a *app) complain(cmd *cobra.Command, err error) {
+	var exit exitError
+	if errors.As(err, &exit) && exit.err == nil {
+		return
+	}
+	var usage usageError
+	if errors.Is(err, context.Canceled) && !errors.As(err, &exit) {
+		return
+	}
+	fmt.Fprintf(a.Err, "octopus: %s\n", strings.TrimSpace(err.Error()))
+	var known *octopus.Error
+	if errors.As(err, &known) && (len(known.Fields) > 1 || len(known.Fields) == 1 && known.Fields[0].Message != known.Message) {
+		for _, f := range known.Fields {
+			fmt.Fprintf(a.Err, "  %s: %s\n", f.Field, f.Message)
+		}
+	}
+	if errors.As(err, &usage) && cmd != nil {
+		fmt.Fprintf(a.Err, "Try: %s --help\n", cmd.CommandPath())
+	}
+}
