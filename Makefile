@@ -1,0 +1,80 @@
+# Octopus. `make` alone lists what there is. Needed: Go 1.26 or newer, make and git; nothing else.
+
+GO      ?= go
+export CGO_ENABLED ?= 0
+
+VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null | sed 's/^v//')
+LDFLAGS := $(if $(VERSION),-X octopus/internal/version.Version=$(VERSION))
+STRIP   := -s -w
+EXE     := octopus$(shell $(GO) env GOEXE 2>/dev/null)
+PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
+
+# What `make test` runs; `make test PKG=./server/store TESTFLAGS='-run Lease -count=5'` narrows it.
+PKG       ?= ./...
+TESTFLAGS ?=
+FUZZTIME  ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help run build plugins test test-race lint generate generate-check bench fuzz dist ci clean go-version
+
+help: ## list the targets
+	@echo "Octopus: make run starts everything on this machine and prints one address."
+	@echo
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build what changed, then start server, agent and plugins on this machine
+	@echo "==> octopus dev"
+	@exec ./$(EXE) dev $(ARGS)
+
+build: plugins ## build the octopus binary
+	@echo "==> octopus"
+	@$(GO) build -ldflags '$(LDFLAGS)' -o $(EXE) .
+
+plugins: go-version ## compile the built-in plugins (only what changed)
+	@echo "==> plugins"
+	@$(GO) run ./wasmplugins/builtin/build
+
+test: plugins ## run the tests; no cgo, nothing installed by hand
+	@$(GO) run ./.ci/summary $(TESTFLAGS) $(PKG)
+
+test-race: plugins ## run all tests under the race detector (needs gcc)
+	@mkdir -p .cache && $(GO) build -o .cache/$(EXE) .
+	@OCTOPUS_TEST_BINARY=$(CURDIR)/.cache/$(EXE) CGO_ENABLED=1 $(GO) run ./.ci/summary -race $(TESTFLAGS) $(PKG)
+
+lint: go-version ## check style and the import rules with golangci-lint
+	@.ci/lint
+
+generate: go-version ## write all generated files anew: pages, OpenAPI document, reference
+	@$(GO) generate ./...
+
+generate-check: generate ## fail when a generated file is not what is committed
+	@git diff --exit-code || { echo "make generate changes files: commit what it writes."; exit 1; }
+
+bench: build ## measure what docs/operations.md promises, with the machine and the commit
+	@.ci/bench
+
+fuzz: go-version ## fuzz every decoder of outside input, FUZZTIME each
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+dist: plugins ## cross-build for all platforms into dist/, with SHA256SUMS
+	@mkdir -p dist && rm -f dist/octopus-* dist/SHA256SUMS
+	@set -e; for platform in $(PLATFORMS); do \
+		os=$${platform%/*}; arch=$${platform#*/}; suffix=; [ $$os != windows ] || suffix=.exe; \
+		echo "==> dist/octopus-$$os-$$arch$$suffix"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(STRIP) $(LDFLAGS)' -o dist/octopus-$$os-$$arch$$suffix .; \
+	done
+	@cd dist && { command -v sha256sum >/dev/null && sha256sum octopus-* || shasum -a 256 octopus-*; } > SHA256SUMS
+
+ci: ## run everything that a change must pass, as continuous integration does
+	@.ci/run
+
+clean: ## remove what was built (not octopus-data)
+	@rm -rf $(EXE) dist .cache wasmplugins/builtin/dist/*.wasm.gz
+
+go-version:
+	@command -v $(GO) >/dev/null || { echo "Octopus needs Go 1.26 or newer, and there is no $(GO) here. Install it from https://go.dev/dl/."; exit 1; }
+	@v=$$($(GO) env GOVERSION 2>&1) || { echo "Octopus needs Go 1.26 or newer: $$v"; exit 1; }; \
+	case $$v in \
+	go1.[0-9]|go1.[0-9].*|go1.[0-9][a-z]*|go1.1[0-9]*|go1.2[0-5]*) \
+		echo "Octopus needs Go 1.26 or newer; this is $$v. Install it from https://go.dev/dl/."; exit 1;; \
+	esac
