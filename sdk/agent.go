@@ -1,0 +1,81 @@
+package sdk
+
+import "time"
+
+// Agent is a registered machine.
+type Agent struct {
+	ID            string            `json:"id" example:"agt_01kb2m3n4p5q6r7s8t9v0w1x2y"`
+	Name          string            `json:"name"`
+	Status        string            `json:"status" enum:"online,offline,disabled"`
+	Labels        map[string]string `json:"labels,omitempty"`
+	Slots         int               `json:"slots" doc:"Executions at a time."`
+	Free          int               `json:"free" doc:"Slots that are free now; 0 while offline."`
+	Running       []string          `json:"running,omitempty" doc:"Executions that run there now."`
+	Load          float64           `json:"load,omitempty" doc:"One-minute load average."`
+	Enabled       bool              `json:"enabled"`
+	Drained       bool              `json:"drained"`
+	Revoked       bool              `json:"revoked,omitempty"`
+	Facts         AgentFacts        `json:"facts"`
+	RemoteAddr    string            `json:"remote_addr,omitempty"`
+	ConnectedAt   time.Time         `json:"connected_at,omitzero"`
+	LastSeen      time.Time         `json:"last_seen,omitzero"`
+	LastRefusal   string            `json:"last_refusal,omitempty" doc:"Why its latest connection was refused."`
+	LastRefusalAt time.Time         `json:"last_refusal_at,omitzero"`
+	EnrolledBy    string            `json:"enrolled_by,omitempty" doc:"Name of the join token."`
+	CreatedAt     time.Time         `json:"created_at"`
+}
+
+// AgentFacts is what an agent says of its machine.
+type AgentFacts struct {
+	Hostname       string   `json:"hostname,omitempty"`
+	User           string   `json:"user,omitempty" doc:"Operating-system user of the agent."`
+	OS             string   `json:"os,omitempty"`
+	Arch           string   `json:"arch,omitempty"`
+	Platform       string   `json:"platform,omitempty"`
+	Kernel         string   `json:"kernel,omitempty"`
+	Addresses      []string `json:"addresses,omitempty"`
+	CPUs           int      `json:"cpus,omitempty"`
+	MemoryBytes    uint64   `json:"memory_bytes,omitempty"`
+	AgentVersion   string   `json:"agent_version,omitempty"`
+	SandboxLevel   string   `json:"sandbox_level,omitempty"`
+	SandboxHas     []string `json:"sandbox_has,omitempty"`
+	SandboxMissing []string `json:"sandbox_missing,omitempty"`
+	Policy         string   `json:"policy,omitempty" doc:"The owner's policy file. Left out in lists."`
+}
+
+// AgentSession is one connection of an agent.
+type AgentSession struct {
+	Epoch          int64     `json:"epoch"`
+	ServerID       string    `json:"server_id"`
+	RemoteAddr     string    `json:"remote_addr,omitempty"`
+	ConnectedAt    time.Time `json:"connected_at"`
+	DisconnectedAt time.Time `json:"disconnected_at,omitzero"`
+	Cause          string    `json:"cause,omitempty" doc:"Why it ended."`
+}
+
+// RenameAgent is the body of POST /agents/{id}/rename.
+type RenameAgent struct {
+	Name string `json:"name" minLength:"1" maxLength:"128"`
+}
+
+// NewJoinToken is the body of POST /agents/tokens.
+type NewJoinToken struct {
+	Name       string            `json:"name,omitempty" maxLength:"128" doc:"Shown on the agents that used it."`
+	Labels     map[string]string `json:"labels,omitempty" doc:"Forced on agents that use it."`
+	MaxUses    *int              `json:"max_uses,omitempty" minimum:"0" maximum:"1000000" doc:"How many machines. 0: no limit. Left out: 1."`
+	TTLSeconds float64           `json:"ttl_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Left out: 24 hours."`
+}
+
+// JoinToken lets machines enrol themselves.
+type JoinToken struct {
+	ID        string            `json:"id"`
+	Name      string            `json:"name"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	Uses      int               `json:"uses"`
+	MaxUses   int               `json:"max_uses" doc:"0: no limit."`
+	Secret    string            `json:"secret,omitempty" doc:"Shown once, when it is made."`
+	CreatedBy string            `json:"created_by,omitempty"`
+	CreatedAt time.Time         `json:"created_at"`
+	ExpiresAt time.Time         `json:"expires_at,omitzero"`
+	RevokedAt time.Time         `json:"revoked_at,omitzero"`
+}

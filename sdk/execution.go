@@ -1,0 +1,155 @@
+package sdk
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Execution is one agent's share of a run.
+type Execution struct {
+	ID            string          `json:"id" example:"exe_01kb2m3n4p5q6r7s8t9v0w1x2y"`
+	RunID         string          `json:"run_id"`
+	TaskID        string          `json:"task_id,omitempty"`
+	TaskName      string          `json:"task_name,omitempty"`
+	Plugin        string          `json:"plugin"`
+	PluginVersion string          `json:"plugin_version"`
+	Action        string          `json:"action"`
+	Params        json.RawMessage `json:"params,omitempty" doc:"Secrets are masked. Left out in lists."`
+	AgentID       string          `json:"agent_id,omitempty"`
+	AgentName     string          `json:"agent_name,omitempty"`
+	Status        string          `json:"status" enum:"queued,offered,running,succeeded,failed,timed_out,cancelled,lost,expired,rejected"`
+	Silent        bool            `json:"silent" doc:"Running, but its agent is not heard."`
+	Cancelling    bool            `json:"cancelling,omitempty" doc:"A cancel was asked for and is not yet confirmed."`
+	Attempt       int             `json:"attempt"`
+	MaxAttempts   int             `json:"max_attempts,omitempty"`
+	Attempts      []Attempt       `json:"attempts,omitempty" doc:"Left out in lists."`
+	Progress      *Progress       `json:"progress,omitempty"`
+	Waiting       *Waiting        `json:"waiting,omitempty" doc:"Why it is queued."`
+	Reason        *Reason         `json:"reason,omitempty" doc:"Why it ended as it did."`
+	Response      *Response       `json:"response,omitempty" doc:"What the plugin answered. Left out in lists."`
+	StatusCode    int             `json:"status_code,omitempty" doc:"Of the response, also in lists."`
+	Message       string          `json:"message,omitempty" doc:"Of the response, at most 300 bytes, also in lists."`
+	LastLog       string          `json:"last_log,omitempty" doc:"The newest log line, shortened."`
+	LogSeq        int64           `json:"log_seq,omitempty" doc:"Number of the newest log chunk."`
+	Usage         *Usage          `json:"usage,omitempty"`
+	RetryOf       string          `json:"retry_of,omitempty"`
+	CreatedBy     string          `json:"created_by,omitempty"`
+	CancelledBy   string          `json:"cancelled_by,omitempty"`
+	CreatedAt     time.Time       `json:"created_at"`
+	QueuedAt      time.Time       `json:"queued_at,omitzero" doc:"Start of the current wait."`
+	OfferedAt     time.Time       `json:"offered_at,omitzero"`
+	StartedAt     time.Time       `json:"started_at,omitzero"`
+	FinishedAt    time.Time       `json:"finished_at,omitzero"`
+	DurationMS    float64         `json:"duration_ms,omitempty" doc:"From the start of the plugin to its end."`
+	Links         ExecutionLinks  `json:"links"`
+}
+
+// Ended reports whether the status is terminal: it never changes again.
+func (x Execution) Ended() bool {
+	return x.Status != "" && x.Status != "queued" && x.Status != "offered" && x.Status != "running"
+}
+
+// ExecutionLinks are addresses on the same server.
+type ExecutionLinks struct {
+	Logs   string `json:"logs"`
+	Result string `json:"result,omitempty"`
+	UI     string `json:"ui"`
+}
+
+// Attempt is one try on one agent.
+type Attempt struct {
+	Number     int       `json:"number"`
+	AgentID    string    `json:"agent_id"`
+	AgentName  string    `json:"agent_name"`
+	Status     string    `json:"status"`
+	Reason     *Reason   `json:"reason,omitempty"`
+	GoAt       time.Time `json:"go_at,omitzero"`
+	StartedAt  time.Time `json:"started_at,omitzero"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+}
+
+// Progress is how far a running execution says it is.
+type Progress struct {
+	Fraction float64 `json:"fraction" doc:"0 to 1."`
+	Message  string  `json:"message,omitempty"`
+}
+
+// Waiting says why an execution is queued.
+type Waiting struct {
+	Code    string    `json:"code" doc:"no_agent, offline, busy, disabled, drained or retry."`
+	Message string    `json:"message"`
+	Since   time.Time `json:"since,omitzero"`
+}
+
+// Reason says why something ended as it did.
+type Reason struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Usage is what an execution cost.
+type Usage struct {
+	DownloadMS  float64 `json:"download_ms,omitempty"`
+	CompileMS   float64 `json:"compile_ms,omitempty"`
+	ReadyMS     float64 `json:"ready_ms,omitempty" doc:"From go to the start of the plugin, all included."`
+	GuestMS     float64 `json:"guest_ms,omitempty" doc:"Time in the sandbox."`
+	PeakMemory  uint64  `json:"peak_memory_bytes,omitempty"`
+	HostCalls   int     `json:"host_calls,omitempty"`
+	LogBytes    int64   `json:"log_bytes,omitempty"`
+	OutputBytes int64   `json:"output_bytes,omitempty"`
+}
+
+// Response is the plugin response: status_code, message and data, with optional additions.
+type Response struct {
+	StatusCode int                `json:"status_code"`
+	Message    string             `json:"message"`
+	Data       []Operation        `json:"data,omitempty"`
+	Result     json.RawMessage    `json:"result,omitempty"`
+	Metrics    map[string]float64 `json:"metrics,omitempty"`
+	Error      *ResponseError     `json:"error,omitempty"`
+}
+
+// Operation is one entry of a response's data.
+type Operation struct {
+	Type       string          `json:"type" doc:"cache, file or db."`
+	Name       string          `json:"name"`
+	Value      json.RawMessage `json:"value,omitempty"`
+	Encoding   string          `json:"encoding,omitempty"`
+	TTLSeconds float64         `json:"ttl_seconds,omitempty"`
+}
+
+// ResponseError says more about a failure.
+type ResponseError struct {
+	Code              string          `json:"code,omitempty"`
+	Retryable         *bool           `json:"retryable,omitempty"`
+	RetryAfterSeconds float64         `json:"retry_after_seconds,omitempty"`
+	Details           json.RawMessage `json:"details,omitempty"`
+}
+
+// Event is one line of an execution's timeline.
+type Event struct {
+	Kind       string    `json:"kind"`
+	AgentID    string    `json:"agent_id,omitempty"`
+	AgentName  string    `json:"agent_name,omitempty"`
+	Message    string    `json:"message,omitempty"`
+	DurationMS float64   `json:"duration_ms,omitempty"`
+	Attempt    int       `json:"attempt,omitempty"`
+	At         time.Time `json:"at"`
+}
+
+// NamedResult is one db operation of a response, kept with its execution.
+type NamedResult struct {
+	Name  string          `json:"name"`
+	Value json.RawMessage `json:"value"`
+	At    time.Time       `json:"at"`
+}
+
+// LogLine is one line of a log. The last one of a follow has End and Status instead of text.
+type LogLine struct {
+	Seq    int64     `json:"seq,omitempty" doc:"Number of the chunk: what after_seq takes."`
+	Time   time.Time `json:"time,omitzero"`
+	Stream string    `json:"stream,omitempty" doc:"stderr or host."`
+	Text   string    `json:"text"`
+	End    bool      `json:"end,omitempty"`
+	Status string    `json:"status,omitempty"`
+}

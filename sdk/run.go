@@ -1,0 +1,95 @@
+package sdk
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Target says which agents run something. The zero value is any one agent.
+type Target struct {
+	Mode     string `json:"mode,omitempty" enum:"any,all,agent" doc:"any: the first that are free. all: every agent that matches when the run starts. agent: one, by name or id. Left out: any."`
+	Count    int    `json:"count,omitempty" minimum:"0" maximum:"10000" doc:"any: how many agents. Left out: 1."`
+	Agent    string `json:"agent,omitempty" maxLength:"128" doc:"agent: its name or id."`
+	Selector string `json:"selector,omitempty" maxLength:"2048" example:"env=prod,role in (web,db)" doc:"any and all: labels that an agent must have. Left out: every agent."`
+}
+
+// Work is what a saved task and an ad-hoc run have in common: the plugin call and its policies.
+type Work struct {
+	Plugin           string          `json:"plugin" minLength:"1" maxLength:"64" example:"http-check" doc:"Name of the plugin."`
+	Version          string          `json:"version,omitempty" maxLength:"64" doc:"An exact version or a range such as ^1.2. Left out: the newest enabled one."`
+	Action           string          `json:"action" minLength:"1" maxLength:"64" example:"check" doc:"One of the plugin's actions."`
+	Params           json.RawMessage `json:"params,omitempty" doc:"Parameters as the action's JSON Schema wants them."`
+	Target           Target          `json:"target,omitzero"`
+	TimeoutSeconds   float64         `json:"timeout_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"Of one attempt, from the start of the plugin. Left out: what the plugin says."`
+	DeadlineSeconds  float64         `json:"deadline_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Over all attempts, from creation."`
+	WaitTTLSeconds   float64         `json:"wait_ttl_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"How long to wait for an agent. Left out: one hour, and a day for mode agent."`
+	LostAfterSeconds float64         `json:"lost_after_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"Silence of the agent before a started execution counts as lost."`
+	OnLost           string          `json:"on_lost,omitempty" enum:"fail,retry" doc:"retry starts again elsewhere; only for actions that say they are idempotent. Left out: fail."`
+	MaxAttempts      int             `json:"max_attempts,omitempty" minimum:"0" maximum:"100" doc:"Left out: 1."`
+	Priority         int             `json:"priority,omitempty" minimum:"-1000" maximum:"1000" doc:"Higher first."`
+}
+
+// StartRun is the body of POST /runs: run a plugin now, without a saved task.
+type StartRun struct {
+	Work
+	Labels map[string]string `json:"labels,omitempty" doc:"Free labels, kept with the run."`
+}
+
+// Run is one firing of a task, or of ad-hoc work. Status is computed from its executions; it failed when any of
+// them ended other than succeeded.
+type Run struct {
+	ID            string            `json:"id" example:"run_01kb2m3n4p5q6r7s8t9v0w1x2y"`
+	TaskID        string            `json:"task_id,omitempty"`
+	TaskName      string            `json:"task_name,omitempty"`
+	TaskRevision  int64             `json:"task_revision,omitempty"`
+	Plugin        string            `json:"plugin"`
+	PluginVersion string            `json:"plugin_version" doc:"The exact version that it was resolved to."`
+	Action        string            `json:"action"`
+	Params        json.RawMessage   `json:"params,omitempty" doc:"Secrets are masked. Left out in lists."`
+	Target        Target            `json:"target"`
+	Labels        map[string]string `json:"labels,omitempty"`
+	Status        string            `json:"status" enum:"queued,running,succeeded,failed,cancelled"`
+	Outcome       string            `json:"outcome,omitempty" doc:"The worst status that an execution ended with."`
+	Counts        map[string]int    `json:"counts" doc:"Executions by status."`
+	Total         int               `json:"total" doc:"Executions planned."`
+	LeftOut       []LeftOut         `json:"left_out,omitempty" doc:"Agents that the target named but that do not run it."`
+	Executions    []Execution       `json:"executions,omitempty" doc:"The first 100, failures first. Left out in lists."`
+	ExecutionsURL string            `json:"executions_url"`
+	RetryOf       string            `json:"retry_of,omitempty"`
+	CreatedBy     string            `json:"created_by,omitempty"`
+	Source        string            `json:"source,omitempty" doc:"ui, api, cli, schedule or demo."`
+	CreatedAt     time.Time         `json:"created_at"`
+	StartedAt     time.Time         `json:"started_at,omitzero"`
+	FinishedAt    time.Time         `json:"finished_at,omitzero"`
+}
+
+// Ended reports whether every execution of the run has ended.
+func (r Run) Ended() bool {
+	return r.Status == "succeeded" || r.Status == "failed" || r.Status == "cancelled"
+}
+
+// LeftOut is an agent that a target named but that does not run it, and why.
+type LeftOut struct {
+	AgentID   string `json:"agent_id"`
+	AgentName string `json:"agent_name"`
+	Reason    string `json:"reason"`
+}
+
+// RetryRun is the body of POST /runs/{id}/retry.
+type RetryRun struct {
+	Only string `json:"only,omitempty" enum:"failed,all" doc:"failed repeats only what did not succeed. Left out: all."`
+}
+
+// RunTask is the body of POST /tasks/{id}/run.
+type RunTask struct {
+	Params json.RawMessage `json:"params,omitempty" doc:"Merged over the task's own parameters for this run."`
+}
+
+// JSON marshals v for a field such as Params. It panics on values that JSON cannot express, such as channels.
+func JSON(v any) json.RawMessage {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic("sdk.JSON: " + err.Error())
+	}
+	return data
+}

@@ -1,0 +1,83 @@
+package sdk
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Page is one page of a list. NextCursor is "" on the last.
+type Page[T any] struct {
+	Items      []T    `json:"items"`
+	NextCursor string `json:"next_cursor,omitempty"`
+}
+
+// CacheRegion is one region of the server's cache with its counters since the start.
+type CacheRegion struct {
+	Region     string       `json:"region"`
+	TTLSeconds float64      `json:"ttl_seconds"`
+	Items      int          `json:"items"`
+	Hits       uint64       `json:"hits"`
+	Misses     uint64       `json:"misses"`
+	Evictions  uint64       `json:"evictions"`
+	Entries    []CacheEntry `json:"entries,omitempty" doc:"Of the regions broadcast and plugin data, when one region is read."`
+}
+
+// CacheEntry is one entry of the regions broadcast or plugin data.
+type CacheEntry struct {
+	Key       string          `json:"key"`
+	Value     json.RawMessage `json:"value"`
+	ExpiresAt time.Time       `json:"expires_at,omitzero"`
+	UpdatedAt time.Time       `json:"updated_at,omitzero"`
+}
+
+// SetCacheEntry is the body of PUT /cache/broadcast/{key}.
+type SetCacheEntry struct {
+	Value      json.RawMessage `json:"value"`
+	TTLSeconds float64         `json:"ttl_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Left out: one hour."`
+}
+
+// Overview is the state of the whole house in numbers.
+type Overview struct {
+	Queued      int            `json:"queued"`
+	Running     int            `json:"running"`
+	AgentsTotal int            `json:"agents_total"`
+	AgentsUp    int            `json:"agents_online"`
+	Last24h     map[string]int `json:"last_24h" doc:"Executions that ended in the last 24 hours, by status."`
+	PerHour     []HourCount    `json:"per_hour,omitempty"`
+}
+
+// HourCount is how many executions ended in one hour.
+type HourCount struct {
+	Hour      time.Time `json:"hour"`
+	Succeeded int       `json:"succeeded"`
+	Failed    int       `json:"failed"`
+	Other     int       `json:"other"`
+}
+
+// System says what the server is and how it does.
+type System struct {
+	Version       string    `json:"version"`
+	Database      string    `json:"database" doc:"sqlite or postgres, with its version."`
+	SizeBytes     int64     `json:"size_bytes,omitempty"`
+	SchemaVersion int64     `json:"schema_version,omitempty"`
+	AgentsOnline  int       `json:"agents_online"`
+	StartedAt     time.Time `json:"started_at"`
+}
+
+// Problem is an error as application/problem+json (RFC 9457).
+type Problem struct {
+	Type      string         `json:"type" example:"about:blank"`
+	Title     string         `json:"title" example:"Unprocessable Entity"`
+	Status    int            `json:"status" example:"422"`
+	Code      string         `json:"code" example:"invalid" doc:"malformed, unauthenticated, denied, not_found, conflict, stale, too_large, invalid, too_old, rate_limited, internal, unavailable or no_space."`
+	Detail    string         `json:"detail" doc:"One sentence for a person, with what to do next."`
+	Errors    []FieldProblem `json:"errors,omitempty"`
+	RequestID string         `json:"request_id,omitempty"`
+}
+
+// FieldProblem says what is wrong with one field: a JSON pointer into the body such as /params/url, or the bare
+// name of a query parameter or header.
+type FieldProblem struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}

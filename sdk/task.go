@@ -1,0 +1,65 @@
+package sdk
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// NewTask is the body of POST /tasks.
+type NewTask struct {
+	Name        string            `json:"name" minLength:"1" maxLength:"128" doc:"Unique among tasks."`
+	Description string            `json:"description,omitempty" maxLength:"4096"`
+	Folder      string            `json:"folder,omitempty" maxLength:"256"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Enabled     *bool             `json:"enabled,omitempty" doc:"Left out: true."`
+	Work
+}
+
+// Task is a saved definition of work.
+type Task struct {
+	ID          string            `json:"id" example:"tsk_01kb2m3n4p5q6r7s8t9v0w1x2y"`
+	Name        string            `json:"name"`
+	Description string            `json:"description,omitempty"`
+	Folder      string            `json:"folder,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Type        string            `json:"type" enum:"adhoc,scheduled,recurring"`
+	Work
+	Enabled   bool      `json:"enabled"`
+	Revision  int64     `json:"revision" doc:"Grows with each change; the ETag."`
+	Owner     string    `json:"owner,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by,omitempty"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	UpdatedBy string    `json:"updated_by,omitempty"`
+	LastRun   *TaskRun  `json:"last_run,omitempty" doc:"The newest run."`
+}
+
+// TaskRun is the newest run of a task, in short.
+type TaskRun struct {
+	ID         string    `json:"id"`
+	Status     string    `json:"status"`
+	Outcome    string    `json:"outcome,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+}
+
+// TaskPatch is the body of PATCH /tasks/{id}: a JSON merge patch, nil leaves a field alone.
+type TaskPatch struct {
+	Name             *string            `json:"name,omitempty" minLength:"1" maxLength:"128"`
+	Description      *string            `json:"description,omitempty" maxLength:"4096"`
+	Folder           *string            `json:"folder,omitempty" maxLength:"256"`
+	Labels           map[string]*string `json:"labels,omitempty" doc:"null removes a label."`
+	Enabled          *bool              `json:"enabled,omitempty"`
+	Plugin           *string            `json:"plugin,omitempty" minLength:"1" maxLength:"64"`
+	Version          *string            `json:"version,omitempty" maxLength:"64"`
+	Action           *string            `json:"action,omitempty" minLength:"1" maxLength:"64"`
+	Params           json.RawMessage    `json:"params,omitempty" doc:"Merged into the present ones; null removes a parameter."`
+	Target           *Target            `json:"target,omitempty"`
+	TimeoutSeconds   *float64           `json:"timeout_seconds,omitempty" minimum:"0" maximum:"2592000"`
+	DeadlineSeconds  *float64           `json:"deadline_seconds,omitempty" minimum:"0" maximum:"31536000"`
+	WaitTTLSeconds   *float64           `json:"wait_ttl_seconds,omitempty" minimum:"0" maximum:"31536000"`
+	LostAfterSeconds *float64           `json:"lost_after_seconds,omitempty" minimum:"0" maximum:"2592000"`
+	OnLost           *string            `json:"on_lost,omitempty" enum:"fail,retry"`
+	MaxAttempts      *int               `json:"max_attempts,omitempty" minimum:"0" maximum:"100"`
+	Priority         *int               `json:"priority,omitempty" minimum:"-1000" maximum:"1000"`
+}

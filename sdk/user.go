@@ -1,0 +1,85 @@
+package sdk
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// User is a person who signs in.
+type User struct {
+	ID             string          `json:"id"`
+	Username       string          `json:"username"`
+	Email          string          `json:"email,omitempty"`
+	DisplayName    string          `json:"display_name,omitempty"`
+	Role           string          `json:"role" enum:"viewer,user,operator,admin"`
+	Active         bool            `json:"active"`
+	Zone           string          `json:"zone,omitempty" doc:"IANA time zone; UTC when left out."`
+	Theme          string          `json:"theme,omitempty" enum:",light,dark"`
+	Params         json.RawMessage `json:"params,omitempty" doc:"The user's parameters by category, for plugins that may read them."`
+	CreatedAt      time.Time       `json:"created_at"`
+	LastLogin      time.Time       `json:"last_login,omitzero"`
+	FailedAttempts int             `json:"failed_attempts,omitempty"`
+	DelayedUntil   time.Time       `json:"delayed_until,omitzero" doc:"Sign-in is refused until then."`
+}
+
+// Me is who is calling, as GET /me answers.
+type Me struct {
+	User
+	EffectiveRole string `json:"effective_role" doc:"Of this call: a token may hold less than its user."`
+	TokenID       string `json:"token_id,omitempty"`
+}
+
+// NewUser is the body of POST /users.
+type NewUser struct {
+	Username    string `json:"username" minLength:"1" maxLength:"64" doc:"Lower case: letters, digits, dot, dash and underscore."`
+	Password    string `json:"password" minLength:"1" maxLength:"1024" format:"password" writeOnly:"true" doc:"At least 10 characters."`
+	Email       string `json:"email,omitempty" maxLength:"254"`
+	DisplayName string `json:"display_name,omitempty" maxLength:"128"`
+	Role        string `json:"role" enum:"viewer,user,operator,admin"`
+}
+
+// UserPatch is the body of PATCH /users/{id}: a merge patch, nil leaves a field alone.
+type UserPatch struct {
+	Email       *string         `json:"email,omitempty" maxLength:"254"`
+	DisplayName *string         `json:"display_name,omitempty" maxLength:"128"`
+	Password    *string         `json:"password,omitempty" minLength:"1" maxLength:"1024" format:"password" writeOnly:"true"`
+	Zone        *string         `json:"zone,omitempty" maxLength:"64"`
+	Theme       *string         `json:"theme,omitempty" enum:",light,dark"`
+	Role        *string         `json:"role,omitempty" enum:"viewer,user,operator,admin"`
+	Active      *bool           `json:"active,omitempty"`
+	Params      json.RawMessage `json:"params,omitempty"`
+}
+
+// MePatch is the body of PATCH /me.
+type MePatch struct {
+	Email       *string         `json:"email,omitempty" maxLength:"254"`
+	DisplayName *string         `json:"display_name,omitempty" maxLength:"128"`
+	Zone        *string         `json:"zone,omitempty" maxLength:"64"`
+	Theme       *string         `json:"theme,omitempty" enum:",light,dark"`
+	Params      json.RawMessage `json:"params,omitempty"`
+}
+
+// ChangePassword is the body of POST /me/password.
+type ChangePassword struct {
+	Old string `json:"old" maxLength:"1024" format:"password" writeOnly:"true"`
+	New string `json:"new" minLength:"1" maxLength:"1024" format:"password" writeOnly:"true"`
+}
+
+// NewToken is the body of POST /tokens.
+type NewToken struct {
+	Name       string  `json:"name" minLength:"1" maxLength:"128"`
+	Role       string  `json:"role,omitempty" enum:"viewer,user,operator,admin" doc:"At most one's own. Left out: one's own."`
+	TTLSeconds float64 `json:"ttl_seconds,omitempty" minimum:"0" maximum:"315360000" doc:"Left out: it never expires."`
+}
+
+// Token lets a program call the API as its user.
+type Token struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Role      string    `json:"role"`
+	Secret    string    `json:"secret,omitempty" doc:"Shown once, when it is made."`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	LastUsed  time.Time `json:"last_used,omitzero"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+}
