@@ -45,7 +45,6 @@ type globals struct {
 	context  string
 	url      string
 	apiToken string
-	caFile   string
 	output   string
 }
 
@@ -66,6 +65,12 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 		Args:          groupArgs,
 		RunE:          showHelp,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.settle(cmd); err != nil {
+				return err
+			}
+			return oneOf("output", a.flags.output, "table", "json", "yaml")
+		},
 	}
 	root.SetVersionTemplate(version.String() + "\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -96,6 +101,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.flags.url, "url", "", "address of the server, instead of the context's")
 	f.StringVar(&a.flags.apiToken, "api-token", "", "API token (oct_…), instead of the context's")
 	f.StringVarP(&a.flags.output, "output", "o", "table", "table, json or yaml")
+	environment(f, "context", "url", "api-token", "output")
 }
 
 // add puts commands into a group of their parent's help.

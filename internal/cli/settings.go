@@ -1,10 +1,9 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,105 +11,146 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// configFlag names the file that holds settings, where a process takes one.
-const configFlag = "config"
+// keyAnnotation holds the key of a flag in the configuration file, such as "server.tls_cert".
+const keyAnnotation = "octopus_key"
 
-// withSettings lets every flag of a process also be set by OCTOPUS_<FLAG> and by a key of its section in the file
-// that --config names. The command line wins over the environment, and that over the file.
-func withSettings(cmd *cobra.Command, section string) *cobra.Command {
-	cmd.Flags().String(configFlag, "", "YAML file with settings: a key a flag, in the section "+section)
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return applySettings(cmd, section, os.LookupEnv) }
-	return cmd
+// settings makes flags settable in three ways. From the strongest to the weakest: the flag, the environment variable
+// OCTOPUS_<FLAG>, and its key in the file that --config names. Keys are the flags' names with underscores, below
+// section. Call it after the flags are defined, and [app.settle] before they are read.
+func settings(cmd *cobra.Command, section string) {
+	f := cmd.Flags()
+	f.String("config", "", "YAML file with settings; flags and OCTOPUS_… variables win over it")
+	f.VisitAll(func(flag *pflag.Flag) {
+		if flag.Name == "help" || flag.Annotations[keyAnnotation] != nil {
+			return
+		}
+		key := section + "." + strings.ReplaceAll(flag.Name, "-", "_")
+		if flag.Name == "config" {
+			key = ""
+		}
+		flag.Annotations = map[string][]string{keyAnnotation: {key}}
+	})
 }
 
-func applySettings(cmd *cobra.Command, section string, env func(string) (string, bool)) error {
-	flags := cmd.LocalFlags()
-	if path, ok := env(envName(configFlag)); ok && !flags.Changed(configFlag) {
-		if err := flags.Set(configFlag, path); err != nil {
-			return err
-		}
+// environment lets flags be set by OCTOPUS_<FLAG>, without a key in a file.
+func environment(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		flags.Lookup(name).Annotations = map[string][]string{keyAnnotation: {""}}
 	}
-	file, err := readSettings(flags.Lookup(configFlag).Value.String(), section)
+}
+
+// variable is the environment variable of a flag.
+func variable(flag string) string {
+	return "OCTOPUS_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// settle fills the flags that the command line left out from the environment and the configuration file.
+func (a *app) settle(cmd *cobra.Command) error {
+	if err := fromEnvironment(cmd.Flags()); err != nil {
+		return err
+	}
+	path, err := cmd.Flags().GetString("config")
+	if err != nil || path == "" {
+		return nil // a command without a file
+	}
+	values, err := readSettings(path)
 	if err != nil {
 		return err
 	}
-	var problems []error
-	flags.VisitAll(func(f *pflag.Flag) {
-		key := strings.ReplaceAll(f.Name, "-", "_")
-		fromFile, inFile := file[key]
-		delete(file, key)
-		if f.Changed || f.Name == configFlag || f.Name == "help" {
-			return
-		}
-		if value, ok := env(envName(f.Name)); ok {
-			problems = append(problems, set(flags, f.Name, value, envName(f.Name)))
-		} else if inFile {
-			problems = append(problems, set(flags, f.Name, fromFile, section+"."+key))
-		}
-	})
-	for key := range file {
-		problems = append(problems, usagef("%s.%s in the config file is not a setting; see %s --help.", section, key, cmd.CommandPath()))
-	}
-	return errors.Join(problems...)
+	return fromFile(cmd, path, values)
 }
 
-func set(flags *pflag.FlagSet, name, value, origin string) error {
-	if err := flags.Set(name, value); err != nil {
-		return usagef("%s: %v", origin, err)
+func fromEnvironment(flags *pflag.FlagSet) (first error) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		value := os.Getenv(variable(f.Name))
+		if first != nil || f.Changed || value == "" || f.Annotations[keyAnnotation] == nil {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			first = usagef("%s is not usable: %v.", variable(f.Name), err)
+		}
+	})
+	return first
+}
+
+// fromFile sets flags by their keys, and refuses keys of this command's sections that it does not know: a typing
+// mistake must not switch a setting off in silence.
+func fromFile(cmd *cobra.Command, path string, values map[string][]string) (first error) {
+	sections := map[string]bool{}
+	known := map[string]bool{}
+	flags := cmd.Flags()
+	flags.VisitAll(func(f *pflag.Flag) {
+		key := strings.Join(f.Annotations[keyAnnotation], "")
+		if key == "" {
+			return
+		}
+		known[key] = true
+		section, _, _ := strings.Cut(key, ".")
+		sections[section] = true
+		if f.Changed || first != nil {
+			return
+		}
+		for _, v := range values[key] {
+			if err := flags.Set(f.Name, v); err != nil {
+				first = usagef("%s in %s is not usable: %v.", key, path, err)
+			}
+		}
+	})
+	if first != nil {
+		return first
+	}
+	for _, key := range sortedKeys(values) {
+		if section, _, _ := strings.Cut(key, "."); sections[section] && !known[key] {
+			return usagef("%s has the key %q, which octopus %s does not know.", path, key, cmd.Name())
+		}
 	}
 	return nil
 }
 
-// envName is the environment variable of a flag.
-func envName(flag string) string {
-	return "OCTOPUS_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// readSettings reads one section of a config file as texts. No path is an empty section.
-func readSettings(path, section string) (map[string]string, error) {
-	if path == "" {
-		return nil, nil
-	}
+// readSettings flattens a YAML file: "section.key" → its values. A mapping below a key becomes "k=v" values.
+func readSettings(path string) (map[string][]string, error) {
 	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usagef("the config file %s does not exist.", path)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("config file: %w", err)
+		return nil, usagef("The configuration file cannot be read: %v.", err)
 	}
-	var file map[string]map[string]yaml.Node
+	var file map[string]map[string]any
 	if err := yaml.Unmarshal(raw, &file); err != nil {
-		return nil, usagef("%s is not a config file: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, usagef("%s is not a configuration file of sections with keys: %v.", path, err)
 	}
-	settings := make(map[string]string, len(file[section]))
-	for key, node := range file[section] {
-		text, err := settingText(node)
-		if err != nil {
-			return nil, usagef("%s line %d: %s.%s %v", path, node.Line, section, key, err)
+	out := map[string][]string{}
+	for section, keys := range file {
+		for key, value := range keys {
+			out[section+"."+key] = settingValues(value)
 		}
-		settings[key] = text
 	}
-	return settings, nil
+	return out, nil
 }
 
-// settingText turns a YAML value into what one would type after the flag: a list becomes words between commas, a
-// mapping k=v pairs.
-func settingText(node yaml.Node) (string, error) {
-	switch node.Kind {
-	case yaml.ScalarNode:
-		return node.Value, nil
-	case yaml.SequenceNode:
-		words := make([]string, len(node.Content))
-		for i, n := range node.Content {
-			words[i] = n.Value
+func settingValues(v any) []string {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		out := make([]string, len(v))
+		for i, e := range v {
+			out[i] = fmt.Sprint(e)
 		}
-		return strings.Join(words, ","), nil
-	case yaml.MappingNode:
-		var pairs []string
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			pairs = append(pairs, node.Content[i].Value+"="+node.Content[i+1].Value)
+		return out
+	case map[string]any:
+		out := make([]string, 0, len(v))
+		for _, k := range sortedKeys(v) {
+			out = append(out, k+"="+fmt.Sprint(v[k]))
 		}
-		return strings.Join(pairs, ","), nil
+		return out
 	}
-	return "", errors.New("must be a text, a number, a list or a mapping.")
+	return []string{fmt.Sprint(v)}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
 }
