@@ -167,14 +167,14 @@ func Fail(status int, format string, args ...any) Response {
 }
 
 // FailWith turns an error of a host call into a response with its code: 403
-// denied, 408 timeout, 499 cancelled, 400 for a request that the host refused,
+// denied, 504 timeout, 499 cancelled, 400 for a request that the host refused,
 // 502 for anything else.
 func FailWith(err error, format string, args ...any) Response {
 	he, ok := errors.AsType[*HostError](err)
 	if !ok {
 		return Fail(500, format, args...).WithCode("exception")
 	}
-	status, known := map[string]int{"denied": 403, "timeout": 408, "cancelled": 499, "invalid_request": 400, "unsupported_op": 501}[he.Code]
+	status, known := map[string]int{"denied": 403, "timeout": 504, "cancelled": 499, "invalid_request": 400, "unsupported_op": 501}[he.Code]
 	if !known {
 		status = 502
 	}
@@ -389,11 +389,22 @@ func wasmHost(op string, request []byte) ([]byte, error) {
 	}
 	n := hostCall(unsafe.StringData(op), uint32(len(op)), unsafe.SliceData(request), uint32(len(request)))
 	runtime.KeepAlive(request)
+	size := uint32(max(n, 0))
 	if n < 0 {
-		return nil, &HostError{Op: op, Code: "internal", Message: fmt.Sprintf("the host could not answer %s (%d)", op, n)}
+		size = 16 << 10 // a refusal: an errno, and a reply that says why
 	}
-	reply := make([]byte, n)
-	return reply[:max(0, hostRead(unsafe.SliceData(reply), uint32(n)))], nil
+	reply := make([]byte, size)
+	reply = reply[:max(0, hostRead(unsafe.SliceData(reply), size))]
+	if n < 0 && !json.Valid(reply) {
+		return nil, &HostError{Op: op, Code: errnos[-n], Message: fmt.Sprintf("the host refused %s (errno %d)", op, -n)}
+	}
+	return reply, nil
+}
+
+// errnos names the codes of refusals without a reply; the numbers are WASI's.
+var errnos = map[int32]string{
+	1: "too_large", 2: "denied", 6: "rate_limited", 11: "cancelled", 28: "invalid_request", 29: "internal",
+	44: "not_found", 51: "quota", 52: "unsupported_op", 73: "timeout",
 }
 
 func noHost(op string, _ []byte) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"octopus/sdk/plugin"
+	"octopus/wasmplugins/builtin/internal/reach"
 )
 
 func main() { plugin.Main(plugin.Actions{"check": plugin.Action(check)}) }
@@ -102,5 +103,5 @@ func judge(p params, rows []row, fullest row) plugin.Response {
 	if len(full) > 0 {
 		return plugin.Fail(417, "%s (limit %g %%).", strings.Join(full, ", "), p.WarnPercent).WithCode("too_full")
 	}
-	return plugin.OK("%d file systems, the fullest is %s with %.1f %%.", len(rows), fullest.Mount, fullest.UsedPercent)
+	return plugin.OK("%s, the fullest is %s with %.1f %%.", reach.Count(len(rows), "file system"), fullest.Mount, fullest.UsedPercent)
 }

@@ -62,7 +62,7 @@ func judge(p params, r result) plugin.Response {
 	if len(r.Records) == 1 {
 		return plugin.OK("%s %s is %s.", p.Type, p.Name, r.Records[0].Value)
 	}
-	return plugin.OK("%s %s has %d records.", p.Type, p.Name, len(r.Records))
+	return plugin.OK("%s %s has %s.", p.Type, p.Name, reach.Count(len(r.Records), "record"))
 }
 
 // same compares as DNS does for names: without case and the final dot.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"octopus/sdk/plugin"
+	"octopus/wasmplugins/builtin/internal/reach"
 )
 
 func main() { plugin.Main(plugin.Actions{"collect": plugin.Action(collect)}) }
@@ -50,13 +51,13 @@ func sentence(info plugin.HostInfo) string {
 		facts = append(facts, strings.TrimSpace(info.OS.Platform+" "+info.OS.Version)+" on "+info.OS.Arch)
 	}
 	if info.CPU != nil {
-		facts = append(facts, fmt.Sprintf("%d threads", info.CPU.Threads))
+		facts = append(facts, reach.Count(info.CPU.Threads, "thread"))
 	}
 	if info.Memory != nil {
 		facts = append(facts, size(info.Memory.TotalBytes)+" of memory")
 	}
 	if len(info.Disks) > 0 {
-		facts = append(facts, fmt.Sprintf("%d disks", len(info.Disks)))
+		facts = append(facts, reach.Count(len(info.Disks), "disk"))
 	}
 	if info.UptimeSeconds > 0 {
 		facts = append(facts, "up "+uptime(int64(info.UptimeSeconds)))
@@ -74,11 +75,11 @@ func sentence(info plugin.HostInfo) string {
 func uptime(seconds int64) string {
 	switch {
 	case seconds >= 2*86400:
-		return fmt.Sprintf("%d days", seconds/86400)
+		return reach.Count(int(seconds/86400), "day")
 	case seconds >= 2*3600:
-		return fmt.Sprintf("%d hours", seconds/3600)
+		return reach.Count(int(seconds/3600), "hour")
 	}
-	return fmt.Sprintf("%d minutes", seconds/60)
+	return reach.Count(int(seconds/60), "minute")
 }
 
 // size writes bytes as people read them, in powers of 1024.

@@ -51,16 +51,9 @@ func judge(where string, warn int, allowUnverified bool, cert *reach.Certificate
 	case cert.DaysLeft < 0:
 		return plugin.Fail(417, "The certificate of %s expired on %s.", where, day).WithCode("expired")
 	case cert.DaysLeft < warn:
-		return plugin.Fail(417, "The certificate of %s expires in %s, on %s; renew it now.", where, days(cert.DaysLeft), day).WithCode("expires_soon")
+		return plugin.Fail(417, "The certificate of %s expires in %s, on %s; renew it now.", where, reach.Count(cert.DaysLeft, "day"), day).WithCode("expires_soon")
 	case !cert.Verified && !allowUnverified:
 		return plugin.Fail(417, "The certificate of %s is not trusted: %s.", where, cert.VerifyError).WithCode("unverified")
 	}
-	return plugin.OK("The certificate of %s is good for %s, until %s.", where, days(cert.DaysLeft), day)
-}
-
-func days(n int) string {
-	if n == 1 {
-		return "1 day"
-	}
-	return strconv.Itoa(n) + " days"
+	return plugin.OK("The certificate of %s is good for %s, until %s.", where, reach.Count(cert.DaysLeft, "day"), day)
 }

@@ -4,6 +4,7 @@ package reach
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"octopus/sdk/plugin"
@@ -32,7 +33,7 @@ func Leaf(tls *plugin.TLS, now time.Time) *Certificate {
 	return &Certificate{
 		Subject: c.Subject, Issuer: c.Issuer, DNSNames: c.DNSNames,
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter,
-		DaysLeft: int(math.Floor(c.NotAfter.Sub(now).Hours() / 24)),
+		DaysLeft: int(math.Floor(float64(c.NotAfter.Unix()-now.Unix()) / 86400)),
 		Version:  tls.Version, Verified: tls.Verified, VerifyError: tls.VerifyError,
 		SHA256: c.SHA256,
 	}
@@ -71,3 +72,11 @@ func clean(err error) string {
 
 // Milliseconds rounds to a tenth: more digits are noise.
 func Milliseconds(ms float64) float64 { return math.Round(ms*10) / 10 }
+
+// Count writes a number with its noun: "1 disk", "2 disks".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
