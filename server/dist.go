@@ -16,8 +16,6 @@ import (
 	"sync"
 
 	"github.com/go-chi/chi/v5"
-
-	"octopus/deploy"
 )
 
 // executableName is what "make dist" calls its builds.
@@ -27,7 +25,6 @@ var executableName = regexp.MustCompile(`^octopus-(linux|darwin|windows)-(amd64|
 type dist struct {
 	folder    string
 	own       string // path of this executable
-	publicURL string
 
 	mu   sync.Mutex
 	sums map[string]sum // by path; guarded by mu
@@ -40,7 +37,7 @@ type sum struct {
 	sha256  string
 }
 
-func newDist(folder, publicURL string) (*dist, error) {
+func newDist(folder string) (*dist, error) {
 	own, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("own executable: %w", err)
@@ -48,7 +45,6 @@ func newDist(folder, publicURL string) (*dist, error) {
 	return &dist{
 		folder:    cmp.Or(folder, filepath.Join(filepath.Dir(own), "dist")),
 		own:       own,
-		publicURL: publicURL,
 		sums:      make(map[string]sum),
 	}, nil
 }
@@ -152,16 +148,11 @@ func (d *dist) digest(path string) (string, error) {
 	return s.sha256, nil
 }
 
-// installer serves an install script with this server's URL filled in.
-func (d *dist) installer(name string) http.HandlerFunc {
+// installer serves an install script, made for this server's URL.
+func installer(script func(url string) []byte, url string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		script, err := deploy.Installer(name, d.publicURL)
-		if err != nil {
-			http.Error(w, "The install script cannot be made. The server's log has the details.", http.StatusInternalServerError)
-			return
-		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		io.WriteString(w, script)
+		w.Write(script(url))
 	}
 }

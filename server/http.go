@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"octopus/deploy"
 )
 
 // Limits on what a peer may send before anybody looks at it.
@@ -27,8 +29,8 @@ func (s *Server) handler() http.Handler {
 	root.Use(recoverer(s.cfg.Log), s.realIP, middleware.RequestID, headers)
 	s.hub.Mount(root)
 	root.Mount("/dist", s.dist.routes())
-	root.Get("/install.sh", s.dist.installer("install.sh"))
-	root.Get("/install.ps1", s.dist.installer("install.ps1"))
+	root.Get("/install.sh", installer(deploy.InstallSh, s.url))
+	root.Get("/install.ps1", installer(deploy.InstallPs1, s.url))
 	s.api.Mount(root)
 	root.Mount("/", s.web.Routes())
 	return http.NewCrossOriginProtection().Handler(root)

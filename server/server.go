@@ -94,9 +94,12 @@ func (s *Server) wire(ctx context.Context) (err error) {
 		return err
 	}
 	s.cache = cache.New(s.bus, nil)
-	s.auth = auth.New(auth.Config{
+	s.auth, err = auth.New(auth.Config{
 		Store: s.store, Cache: s.cache, Log: cfg.Log, PublicURL: s.url, Secure: strings.HasPrefix(s.url, "https:"),
 	})
+	if err != nil {
+		return fmt.Errorf("auth: %w", err)
+	}
 	s.catalog = catalog.New(catalog.Config{Store: s.store, Cache: s.cache, Log: cfg.Log})
 	if err := s.catalog.SyncBuiltins(ctx, cfg.GrantBuiltins); err != nil {
 		return fmt.Errorf("built-in plugins: %w", err)
@@ -107,7 +110,7 @@ func (s *Server) wire(ctx context.Context) (err error) {
 	s.hub = hub.New(hub.Config{
 		Store: s.store, Auth: s.auth, Dispatch: s.dispatch, Catalog: s.catalog, Log: cfg.Log, ServerID: s.id,
 	})
-	if s.dist, err = newDist(cfg.Dist, s.url); err != nil {
+	if s.dist, err = newDist(cfg.Dist); err != nil {
 		return err
 	}
 	s.api = api.New(api.Config{
@@ -141,7 +144,7 @@ func (s *Server) Run(ctx context.Context) error {
 		BaseContext:       func(net.Listener) context.Context { return inner },
 	}
 	g, running := errgroup.WithContext(inner)
-	for _, run := range []func(context.Context) error{s.cache.Run, s.dispatch.Run, s.hub.Run, s.web.Run, s.upkeep} {
+	for _, run := range []func(context.Context) error{s.cache.Run, s.auth.Run, s.dispatch.Run, s.hub.Run, s.web.Run, s.upkeep} {
 		g.Go(func() error { return ignoreCancel(run(running)) })
 	}
 	g.Go(func() error {
@@ -177,11 +180,7 @@ func (s *Server) stopServing(srv *http.Server) {
 
 // prepare puts the database in order before the first request.
 func (s *Server) prepare(ctx context.Context) error {
-	needed, err := s.auth.SetupNeeded(ctx)
-	if err != nil {
-		return fmt.Errorf("setup state: %w", err)
-	}
-	if !needed {
+	if !s.auth.SetupNeeded(ctx) {
 		return nil
 	}
 	code, err := s.auth.SetupCode(ctx)

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"octopus/agent"
-	"octopus/internal/octopus"
 	"octopus/internal/version"
 	"octopus/server"
 )
@@ -65,7 +64,7 @@ func (a *app) dev(ctx context.Context, f serverFlags, asJSON bool) error {
 		srv.Close()
 		return err
 	}
-	if err := writeDevContext(cfg.Data, access); err != nil {
+	if err := WriteDevContext(cfg.Data, Context{URL: access.URL, APIToken: access.APIToken}); err != nil {
 		srv.Close()
 		return err
 	}
@@ -152,13 +151,4 @@ func ownCommand() string {
 		}
 	}
 	return name
-}
-
-// writeDevContext lets every command started in this folder find the server.
-func writeDevContext(data string, access server.DevAccess) error {
-	err := saveContext(filepath.Join(data, "context.json"), savedContext{Name: "dev", URL: access.URL, APIToken: access.APIToken})
-	if err != nil {
-		return octopus.Errorf(octopus.CodeInternal, "The context file in %s cannot be written: %v.", data, err)
-	}
-	return nil
 }

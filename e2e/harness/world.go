@@ -1,0 +1,128 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"octopus/sdk"
+)
+
+// World is one server with its folder, to which agents can be added.
+type World struct {
+	t      testing.TB
+	Folder string
+	Server *Process
+	URL    string
+	Admin  Bootstrapped
+	Client *sdk.Client
+	flags  []string
+}
+
+// Bootstrapped is what `octopus bootstrap --json` prints.
+type Bootstrapped struct {
+	Username  string `json:"username"`
+	Password  string `json:"password"`
+	APIToken  string `json:"api_token"`
+	JoinToken string `json:"join_token"`
+}
+
+// New bootstraps and starts a server on a free port, with its plugins granted and any further flags.
+func New(t testing.TB, flags ...string) *World {
+	t.Helper()
+	w := &World{t: t, Folder: t.TempDir(), flags: flags}
+	data := filepath.Join(w.Folder, "server")
+	out, err := run(w.Folder, Binary(t), "bootstrap", "--data", data, "--admin", "ada", "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(out), &w.Admin); err != nil {
+		t.Fatalf("bootstrap printed %q: %v", out, err)
+	}
+	w.StartServer("127.0.0.1:0")
+	return w
+}
+
+// StartServer starts the server of this world (again), and returns when it answers.
+func (w *World) StartServer(listen string) {
+	w.t.Helper()
+	args := append([]string{"server", "--listen", listen, "--data", filepath.Join(w.Folder, "server"), "--grant-builtins"}, w.flags...)
+	w.Server = start(w.t, "server", w.Folder, args...)
+	line := w.Server.WaitLine("Octopus answers at ")
+	w.URL = strings.TrimSpace(line[strings.Index(line, " at ")+len(" at "):])
+	w.Client = sdk.New(w.URL, w.Admin.APIToken)
+}
+
+// Address is host and port of the server, to start it again at the same place.
+func (w *World) Address() string {
+	u, err := url.Parse(w.URL)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return u.Host
+}
+
+// Agent starts an agent with its own folder, and returns when the server has it online.
+func (w *World) Agent(name string, flags ...string) *Process {
+	w.t.Helper()
+	p := w.StartAgent(name, flags...)
+	w.Online(name)
+	return p
+}
+
+// StartAgent starts an agent without waiting for it.
+func (w *World) StartAgent(name string, flags ...string) *Process {
+	w.t.Helper()
+	args := append([]string{"agent", "--server", w.URL, "--token", w.Admin.JoinToken, "--name", name,
+		"--data", filepath.Join(w.Folder, "agent-"+name)}, flags...)
+	return start(w.t, name, w.Folder, args...)
+}
+
+// Online waits until the server says that the agent is online.
+func (w *World) Online(name string) {
+	w.t.Helper()
+	w.Until("agent "+name+" is online", func(ctx context.Context) bool {
+		agent, err := w.Client.Agent(ctx, name)
+		return err == nil && agent.Status == "online"
+	})
+}
+
+// Until polls a condition that the server will make true, and fails the test when it does not.
+func (w *World) Until(what string, condition func(context.Context) bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !condition(ctx) {
+		select {
+		case <-ctx.Done():
+			w.t.Fatalf("not within %s: %s", patience, what)
+		case <-tick.C:
+		}
+	}
+}
+
+// FreeAddress is a loopback address that nobody listens on.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// Octopus runs one command of the CLI in this world's folder and returns what it printed, its exit code included.
+func (w *World) Octopus(args ...string) (string, int) {
+	w.t.Helper()
+	p := start(w.t, "octopus "+strings.Join(args, " "), w.Folder, append(args, "--url", w.URL, "--api-token", w.Admin.APIToken)...)
+	code := p.Wait()
+	return strings.Join(p.Lines(), "\n"), code
+}
