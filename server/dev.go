@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,16 +32,19 @@ func (s *Server) PrepareDev(ctx context.Context) (DevAccess, error) {
 		return DevAccess{}, err
 	}
 	subject := auth.Subject{UserID: user.ID, Username: user.Username, Role: user.Role, Kind: "local"}
+	if err := s.revokeDevTokens(ctx, subject); err != nil {
+		return DevAccess{}, err
+	}
 	access := DevAccess{URL: s.url}
-	secret, err := s.auth.LoginLink(ctx, user)
+	secret, err := s.auth.LoginLink(ctx, user.Username)
 	if err != nil {
 		return DevAccess{}, fmt.Errorf("login link: %w", err)
 	}
 	access.LoginURL = s.url + "/login/link/" + secret
-	if access.APIToken, err = s.devToken(ctx, subject); err != nil {
+	if _, access.APIToken, err = s.auth.CreateToken(ctx, subject, devTokenName, user.Role, 0); err != nil {
 		return DevAccess{}, fmt.Errorf("API token: %w", err)
 	}
-	if access.JoinToken, err = s.devJoinToken(ctx, subject); err != nil {
+	if _, access.JoinToken, err = s.auth.CreateJoinToken(ctx, subject, devTokenName, nil, 0, 0); err != nil {
 		return DevAccess{}, fmt.Errorf("join token: %w", err)
 	}
 	s.demo.arm(user.Username)
@@ -54,11 +56,30 @@ func (s *Server) devUser(ctx context.Context) (octopus.User, error) {
 	if octopus.CodeOf(err) != octopus.CodeNotFound {
 		return user, err
 	}
-	made, err := s.auth.Bootstrap(ctx, DevUser)
+	user, _, err = s.auth.Bootstrap(ctx, DevUser) // nobody needs the password: login links sign in
 	if err != nil {
 		return octopus.User{}, fmt.Errorf("first administrator: %w", err)
 	}
-	return made.User, nil
+	return user, nil
+}
+
+// devTokenName marks the tokens of "octopus dev", so that each start replaces those of the one before.
+const devTokenName = "octopus dev"
+
+func (s *Server) revokeDevTokens(ctx context.Context, subject auth.Subject) error {
+	tokens, err := s.auth.MyTokens(ctx, subject)
+	if err != nil {
+		return fmt.Errorf("API tokens: %w", err)
+	}
+	for _, t := range tokens {
+		if t.Name != devTokenName || !t.RevokedAt.IsZero() {
+			continue
+		}
+		if err := s.auth.RevokeToken(ctx, subject, t.ID); err != nil {
+			return fmt.Errorf("old API token: %w", err)
+		}
+	}
+	return nil
 }
 
 // exampleTasks gives a new database something to run.
@@ -140,10 +161,4 @@ func (s *Server) firstBrowser(string) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		s.cfg.Log.Warn("the demo run did not start", "error", err)
 	}
-}
-
-// hashOf is how secrets are stored.
-func hashOf(secret string) []byte {
-	h := sha256.Sum256([]byte(secret))
-	return h[:]
 }

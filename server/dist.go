@@ -23,8 +23,8 @@ var executableName = regexp.MustCompile(`^octopus-(linux|darwin|windows)-(amd64|
 
 // dist serves executables to machines that join: this server's own, and those in a folder.
 type dist struct {
-	folder    string
-	own       string // path of this executable
+	folder string
+	own    string // path of this executable
 
 	mu   sync.Mutex
 	sums map[string]sum // by path; guarded by mu
@@ -43,9 +43,9 @@ func newDist(folder string) (*dist, error) {
 		return nil, fmt.Errorf("own executable: %w", err)
 	}
 	return &dist{
-		folder:    cmp.Or(folder, filepath.Join(filepath.Dir(own), "dist")),
-		own:       own,
-		sums:      make(map[string]sum),
+		folder: cmp.Or(folder, filepath.Join(filepath.Dir(own), "dist")),
+		own:    own,
+		sums:   make(map[string]sum),
 	}, nil
 }
 
