@@ -9,6 +9,10 @@ const (
 	HeaderHost      = "Octopus-Host" // the host that the agent believes it talks to
 	HeaderSignature = "Octopus-Signature"
 	HeaderVersion   = "Octopus-Version"
+
+	// HeaderIncarnation is the incarnation that the hello will name, so that two machines with one key are refused
+	// before the upgrade.
+	HeaderIncarnation = "Octopus-Incarnation"
 )
 
 // SignedText is what an agent signs: it binds the request to one agent, nonce, host, method and path.
