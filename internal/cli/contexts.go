@@ -19,8 +19,9 @@ const devFolder = "octopus-data"
 // contextFile is the name of the context that a data folder holds.
 const contextFile = "context.json"
 
-// Context is a server and the right to talk to it.
-type Context struct {
+// savedContext is a server and the right to talk to it.
+type savedContext struct {
+	Name     string `json:"name,omitempty"`
 	URL      string `json:"url"`
 	APIToken string `json:"api_token"`
 	CAFile   string `json:"ca_file,omitempty"`
@@ -28,8 +29,8 @@ type Context struct {
 
 // contexts is the user's file. It holds secrets and is only readable by its owner.
 type contexts struct {
-	Current  string             `json:"current,omitempty"`
-	Contexts map[string]Context `json:"contexts"`
+	Current  string                  `json:"current,omitempty"`
+	Contexts map[string]savedContext `json:"contexts"`
 }
 
 // contextsPath is $OCTOPUS_CONTEXTS, or octopus/contexts.json in the user's configuration folder.
@@ -46,7 +47,7 @@ func contextsPath() (string, error) {
 
 // readContexts returns the user's contexts; no file is no contexts.
 func readContexts() (contexts, error) {
-	c := contexts{Contexts: map[string]Context{}}
+	c := contexts{Contexts: map[string]savedContext{}}
 	path, err := contextsPath()
 	if err != nil {
 		return c, err
@@ -56,7 +57,7 @@ func readContexts() (contexts, error) {
 		return c, nil
 	}
 	if c.Contexts == nil {
-		c.Contexts = map[string]Context{}
+		c.Contexts = map[string]savedContext{}
 	}
 	return c, err
 }
@@ -72,21 +73,19 @@ func (c contexts) write() error {
 	return writeJSON(path, c)
 }
 
-// WriteDevContext leaves the context "dev" in a data folder, for the commands that are started beside it.
-func WriteDevContext(data string, c Context) error {
-	return writeJSON(filepath.Join(data, contextFile), c)
-}
+// saveContext writes one context into a file of its own, as octopus dev does in its data folder.
+func saveContext(path string, c savedContext) error { return writeJSON(path, c) }
 
 // devContext reads the context of a data folder.
-func devContext(data string) (Context, error) {
-	var c Context
+func devContext(data string) (savedContext, error) {
+	var c savedContext
 	err := readJSON(filepath.Join(data, contextFile), &c)
 	return c, err
 }
 
 // currentContext finds the server to talk to. In this order: --url, --context (a name or a folder), the data folder
 // of octopus dev in the working directory, the context that `octopus context use` chose.
-func (a *app) currentContext() (name string, c Context, err error) {
+func (a *app) currentContext() (name string, c savedContext, err error) {
 	switch {
 	case a.flags.context != "":
 		name = a.flags.context
@@ -97,11 +96,11 @@ func (a *app) currentContext() (name string, c Context, err error) {
 		name, c, err = defaultContext()
 	}
 	if err != nil {
-		return "", Context{}, err
+		return "", savedContext{}, err
 	}
 	if a.flags.url != "" {
 		if c.URL != a.flags.url {
-			c = Context{URL: a.flags.url} // a token is for the server that made it
+			c = savedContext{URL: a.flags.url} // a token is for the server that made it
 		}
 	}
 	if a.flags.apiToken != "" {
@@ -110,7 +109,7 @@ func (a *app) currentContext() (name string, c Context, err error) {
 	return name, c, nil
 }
 
-func namedContext(name string) (Context, error) {
+func namedContext(name string) (savedContext, error) {
 	if strings.ContainsAny(name, `/\`) || name == "." {
 		c, err := devContext(strings.TrimSuffix(name, contextFile))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -120,7 +119,7 @@ func namedContext(name string) (Context, error) {
 	}
 	all, err := readContexts()
 	if err != nil {
-		return Context{}, err
+		return savedContext{}, err
 	}
 	if c, ok := all.Contexts[name]; ok {
 		return c, nil
@@ -130,10 +129,10 @@ func namedContext(name string) (Context, error) {
 			return c, nil
 		}
 	}
-	return Context{}, octopus.Errorf(octopus.CodeNotFound, "There is no context %q; octopus context list shows them.", name)
+	return savedContext{}, octopus.Errorf(octopus.CodeNotFound, "There is no context %q; octopus context list shows them.", name)
 }
 
-func defaultContext() (string, Context, error) {
+func defaultContext() (string, savedContext, error) {
 	c, err := devContext(devFolder)
 	if err == nil {
 		return "dev", c, nil

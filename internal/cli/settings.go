@@ -14,10 +14,10 @@ import (
 // keyAnnotation holds the key of a flag in the configuration file, such as "server.tls_cert".
 const keyAnnotation = "octopus_key"
 
-// settings makes flags settable in three ways. From the strongest to the weakest: the flag, the environment variable
-// OCTOPUS_<FLAG>, and its key in the file that --config names. Keys are the flags' names with underscores, below
-// section. Call it after the flags are defined, and [app.settle] before they are read.
-func settings(cmd *cobra.Command, section string) {
+// withSettings makes flags settable in three ways. From the strongest to the weakest: the flag, the environment
+// variable OCTOPUS_<FLAG>, and its key in the file that --config names. Keys are the flags' names with underscores,
+// below section. Call it after the flags are defined; the root settles them before a command runs.
+func withSettings(cmd *cobra.Command, section string) *cobra.Command {
 	f := cmd.Flags()
 	f.String("config", "", "YAML file with settings; flags and OCTOPUS_… variables win over it")
 	f.VisitAll(func(flag *pflag.Flag) {
@@ -30,6 +30,7 @@ func settings(cmd *cobra.Command, section string) {
 		}
 		flag.Annotations = map[string][]string{keyAnnotation: {key}}
 	})
+	return cmd
 }
 
 // environment lets flags be set by OCTOPUS_<FLAG>, without a key in a file.
@@ -73,21 +74,20 @@ func fromEnvironment(flags *pflag.FlagSet) (first error) {
 	return first
 }
 
-// fromFile sets flags by their keys, and refuses keys of this command's sections that it does not know: a typing
-// mistake must not switch a setting off in silence.
+// fromFile sets flags by their keys, and refuses keys that no command knows: a typing mistake must not switch a
+// setting off in silence.
 func fromFile(cmd *cobra.Command, path string, values map[string][]string) (first error) {
-	sections := map[string]bool{}
 	known := map[string]bool{}
+	knownKeys(cmd.Root(), known)
+	for _, key := range sortedKeys(values) {
+		if !known[key] {
+			return usagef("%s has the key %q, which Octopus does not know; docs/config.md lists them.", path, key)
+		}
+	}
 	flags := cmd.Flags()
 	flags.VisitAll(func(f *pflag.Flag) {
 		key := strings.Join(f.Annotations[keyAnnotation], "")
-		if key == "" {
-			return
-		}
-		known[key] = true
-		section, _, _ := strings.Cut(key, ".")
-		sections[section] = true
-		if f.Changed || first != nil {
+		if key == "" || f.Changed || first != nil {
 			return
 		}
 		for _, v := range values[key] {
@@ -96,15 +96,19 @@ func fromFile(cmd *cobra.Command, path string, values map[string][]string) (firs
 			}
 		}
 	})
-	if first != nil {
-		return first
-	}
-	for _, key := range sortedKeys(values) {
-		if section, _, _ := strings.Cut(key, "."); sections[section] && !known[key] {
-			return usagef("%s has the key %q, which octopus %s does not know.", path, key, cmd.Name())
+	return first
+}
+
+// knownKeys collects the keys of every command, so that one file can serve several of them.
+func knownKeys(cmd *cobra.Command, into map[string]bool) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if key := strings.Join(f.Annotations[keyAnnotation], ""); key != "" {
+			into[key] = true
 		}
+	})
+	for _, c := range cmd.Commands() {
+		knownKeys(c, into)
 	}
-	return nil
 }
 
 // readSettings flattens a YAML file: "section.key" → its values. A mapping below a key becomes "k=v" values.

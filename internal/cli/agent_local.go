@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"octopus/agent"
+	"octopus/internal/version"
+)
+
+// agentCheck is `octopus agent check`.
+func (a *app) agentCheck() *cobra.Command {
+	var f agentFlags
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Try the way to the server, step by step",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg := f.config
+			cfg.Version = version.Version
+			if err := agent.Check(cmd.Context(), cfg, a.Out); err != nil {
+				return exitError{code: cmp.Or(exitOfAgent(err), ExitUnreachable), err: err}
+			}
+			return nil
+		},
+	}
+	f.connection(cmd.Flags())
+	return withSettings(cmd, "agent")
+}
+
+// exitOfAgent is 3 where the server answered but refused, else 0.
+func exitOfAgent(err error) int {
+	if code := exitCode(err); code == ExitDenied || code == ExitInterrupted || code == ExitUsage {
+		return code
+	}
+	return 0
+}
+
+// agentStatus is `octopus agent status`.
+func (a *app) agentStatus() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "What the agent on this machine is, may do and runs",
+		Args:  exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			report, err := agent.Status(data)
+			if err != nil {
+				return err
+			}
+			if err := a.print(report, func(t *tabwriter.Writer) { reportTable(t, report) }); err != nil {
+				return err
+			}
+			if !report.Running || !report.Connected {
+				return exitError{code: ExitFailed}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", agent.DefaultData(), "folder of the agent")
+	return withSettings(cmd, "agent")
+}
+
+func reportTable(t *tabwriter.Writer, r agent.Report) {
+	state := "not running"
+	if r.Running {
+		state = fmt.Sprintf("running, process %d", r.PID)
+	}
+	connection := "not connected"
+	if r.Connected {
+		connection = "connected"
+	}
+	if !r.Since.IsZero() {
+		connection += " since " + r.Since.Local().Format(time.DateTime)
+	}
+	if r.LastError != "" {
+		connection += ": " + r.LastError
+	}
+	row(t, "Agent", dash(strings.TrimSpace(r.Name+" "+r.Agent)))
+	row(t, "State", state)
+	row(t, "Server", dash(r.Server))
+	row(t, "Connection", connection)
+	row(t, "Version", dash(r.Version))
+	row(t, "Slots", fmt.Sprintf("%d of %d free", r.Free, r.Slots))
+	row(t, "Sandbox", dash(r.Sandbox))
+	row(t, "Policy", cmp.Or(r.PolicyFile, "none: what was granted is allowed, except exec and files"))
+	if r.PendingSend > 0 {
+		row(t, "Results", fmt.Sprintf("%d wait for the server", r.PendingSend))
+	}
+	for _, x := range r.Executions {
+		row(t, "Runs", fmt.Sprintf("%s %s %s, %s since %s", x.Execution, x.Plugin, x.Action, x.Phase, x.Since.Local().Format(time.TimeOnly)))
+	}
+	if r.Policy != "" {
+		row(t, "")
+		for line := range strings.Lines(r.Policy) {
+			row(t, "  "+strings.TrimRight(line, "\r\n"))
+		}
+	}
+}
+
+// agentInstall is `octopus agent install`.
+func (a *app) agentInstall() *cobra.Command {
+	var f agentFlags
+	var c agent.ServiceConfig
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Have the agent start with this machine (systemd or a Windows service)",
+		Args:  exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			c.Server, c.Data, c.CAFile, c.Insecure = f.config.Server, f.config.Data, f.config.CAFile, f.config.Insecure
+			return agent.InstallService(c, a.Err)
+		},
+	}
+	fs := cmd.Flags()
+	f.connection(fs)
+	fs.StringVar(&c.TokenFile, "token-file", "", "file that holds the join token")
+	fs.StringVar(&c.Policy, "policy", "", "file with what this machine's owner allows")
+	fs.StringVar(&c.Name, "service", "octopus-agent", "name of the service")
+	return withSettings(cmd, "agent")
+}
+
+// agentUninstall is `octopus agent uninstall`.
+func (a *app) agentUninstall() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "uninstall",
+		Short: "Stop and remove the agent's service; its data stays",
+		Args:  exactly(),
+		RunE:  func(*cobra.Command, []string) error { return agent.UninstallService(name, a.Err) },
+	}
+	cmd.Flags().StringVar(&name, "service", "octopus-agent", "name of the service")
+	return cmd
+}
