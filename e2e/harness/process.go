@@ -28,8 +28,8 @@ type Process struct {
 	more  chan struct{} // guarded by mu; closed and replaced when a line was added
 }
 
-// start starts the binary with args. Both output streams are read to their end.
-func start(t testing.TB, name, dir string, args ...string) *Process {
+// Start starts the binary with args in a folder. Both output streams are read to their end.
+func Start(t testing.TB, name, dir string, args ...string) *Process {
 	t.Helper()
 	p := &Process{t: t, name: name, cmd: exec.Command(Binary(t), args...), done: make(chan struct{}), more: make(chan struct{})}
 	p.cmd.Dir = dir

@@ -35,7 +35,13 @@ type Bootstrapped struct {
 // New bootstraps and starts a server on a free port, with its plugins granted and any further flags.
 func New(t testing.TB, flags ...string) *World {
 	t.Helper()
-	w := &World{t: t, Folder: t.TempDir(), flags: flags}
+	return NewIn(t, t.TempDir(), flags...)
+}
+
+// NewIn is [New] in a given folder.
+func NewIn(t testing.TB, folder string, flags ...string) *World {
+	t.Helper()
+	w := &World{t: t, Folder: folder, flags: flags}
 	data := filepath.Join(w.Folder, "server")
 	out, err := run(w.Folder, Binary(t), "bootstrap", "--data", data, "--admin", "ada", "--json")
 	if err != nil {
@@ -52,7 +58,7 @@ func New(t testing.TB, flags ...string) *World {
 func (w *World) StartServer(listen string) {
 	w.t.Helper()
 	args := append([]string{"server", "--listen", listen, "--data", filepath.Join(w.Folder, "server"), "--grant-builtins"}, w.flags...)
-	w.Server = start(w.t, "server", w.Folder, args...)
+	w.Server = Start(w.t, "server", w.Folder, args...)
 	line := w.Server.WaitLine("Octopus answers at ")
 	w.URL = strings.TrimSpace(line[strings.Index(line, " at ")+len(" at "):])
 	w.Client = sdk.New(w.URL, w.Admin.APIToken)
@@ -80,7 +86,7 @@ func (w *World) StartAgent(name string, flags ...string) *Process {
 	w.t.Helper()
 	args := append([]string{"agent", "--server", w.URL, "--token", w.Admin.JoinToken, "--name", name,
 		"--data", filepath.Join(w.Folder, "agent-"+name)}, flags...)
-	return start(w.t, name, w.Folder, args...)
+	return Start(w.t, name, w.Folder, args...)
 }
 
 // Online waits until the server says that the agent is online.
@@ -122,7 +128,7 @@ func FreeAddress(t testing.TB) string {
 // Octopus runs one command of the CLI in this world's folder and returns what it printed, its exit code included.
 func (w *World) Octopus(args ...string) (string, int) {
 	w.t.Helper()
-	p := start(w.t, "octopus "+strings.Join(args, " "), w.Folder, append(args, "--url", w.URL, "--api-token", w.Admin.APIToken)...)
+	p := Start(w.t, "octopus "+strings.Join(args, " "), w.Folder, append(args, "--url", w.URL, "--api-token", w.Admin.APIToken)...)
 	code := p.Wait()
 	return strings.Join(p.Lines(), "\n"), code
 }

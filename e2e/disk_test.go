@@ -1,0 +1,117 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"octopus/e2e/harness"
+)
+
+// TestPortInUse says which address, and what to do.
+func TestPortInUse(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	p := harness.Start(t, "server", t.TempDir(), "server", "--listen", ln.Addr().String())
+	if code := p.Wait(); code == 0 {
+		t.Error("exit code 0")
+	}
+	out := strings.Join(p.Lines(), "\n")
+	if !strings.Contains(out, ln.Addr().String()+" is in use") || !strings.Contains(out, "--listen") {
+		t.Errorf("printed:\n%s", out)
+	}
+}
+
+// TestUnreadableDatabase refuses a file that is no database, and leaves it as it was.
+func TestUnreadableDatabase(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := filepath.Join(folder, "octopus.db")
+	const content = "this is a shopping list, and much longer than a hundred bytes so that nobody takes it for an empty database file: milk, bread, cheese"
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := harness.Start(t, "server", folder, "server", "--listen", "127.0.0.1:0", "--data", folder)
+	if code := p.Wait(); code == 0 {
+		t.Error("exit code 0")
+	}
+	out := strings.Join(p.Lines(), "\n")
+	if !strings.Contains(out, "octopus.db") || strings.Contains(out, "goroutine") {
+		t.Errorf("printed:\n%s", out)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != content {
+		t.Errorf("the file was changed: %q, %v", after, err)
+	}
+}
+
+// TestServerDiskFull fills the server's disk: writes are refused with a sentence, reads work, and when space is
+// back so are writes, without a restart.
+func TestServerDiskFull(t *testing.T) {
+	t.Parallel()
+	disk := tmpfs(t, "64m")
+	w := harness.NewIn(t, disk)
+	w.Agent("web-01", "--data", filepath.Join(t.TempDir(), "agent"))
+	if got := w.Run(echo(map[string]any{"message": "before"})); got.Status != "succeeded" {
+		t.Fatalf("before: %s", got.Status)
+	}
+	ballast := fill(t, disk)
+	var refused string
+	for range 2000 { // what is left of the write-ahead log takes a few
+		if _, err := w.Client.StartRun(t.Context(), echo(map[string]any{"message": strings.Repeat("x", 2000)})); err != nil {
+			refused = describe(err)
+			break
+		}
+	}
+	if !strings.Contains(refused, "full") {
+		t.Errorf("a full disk was answered with %q", refused)
+	}
+	if _, err := w.Client.Agents(t.Context(), nil); err != nil {
+		t.Errorf("reading with a full disk: %v", err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Run(echo(map[string]any{"message": "after"})); got.Status != "succeeded" {
+		t.Errorf("after: %s", got.Status)
+	}
+}
+
+// tmpfs mounts a small disk of its own. It needs root, which CI has.
+func tmpfs(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		if os.Getenv("OCTOPUS_CI") != "" {
+			t.Fatalf("mount a small disk: %v", err)
+		}
+		t.Skip("SKIPPED: a full disk needs root to mount a small one")
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
+}
+
+// fill writes a file until the disk is full, and returns its path.
+func fill(t *testing.T, disk string) string {
+	t.Helper()
+	path := filepath.Join(disk, "ballast")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; {
+		if _, err := f.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+	return path
+}
