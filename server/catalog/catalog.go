@@ -1,0 +1,125 @@
+// Package catalog knows the plugins: which versions there are, what they may
+// do, whether parameters fit them, and the modules that agents fetch. It runs
+// no plugin; what it reads of a module it reads by scanning its bytes.
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"octopus/internal/octopus"
+	"octopus/sdk/spec"
+	"octopus/server/cache"
+	"octopus/server/store"
+	"octopus/wasmplugins/builtin"
+)
+
+// Sources of a plugin, as octopus.Plugin.Source.
+const (
+	SourceBuiltin  = "builtin"
+	SourceUploaded = "uploaded"
+)
+
+// System is who publishes and grants built-in plugins.
+const System = "octopus"
+
+// Config is what a Catalog stands on.
+type Config struct {
+	Store *store.Store
+	// Cache keeps what was resolved, in the region "plugins".
+	Cache *cache.Cache
+	// Log gets what operators should know. Defaults to silence.
+	Log *slog.Logger
+	// Builtins are the plugins of this binary. Defaults to builtin.All.
+	Builtins func() ([]builtin.Plugin, error)
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// Catalog is safe for concurrent use and owns no goroutine.
+type Catalog struct {
+	store    *store.Store
+	cache    *cache.Cache
+	log      *slog.Logger
+	builtins func() ([]builtin.Plugin, error)
+	now      func() time.Time
+}
+
+// New makes a catalogue.
+func New(c Config) *Catalog {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Builtins == nil {
+		c.Builtins = builtin.All
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Catalog{store: c.Store, cache: c.Cache, log: c.Log, builtins: c.Builtins, now: c.Now}
+}
+
+// Manifest reads the manifest of a version by its digest.
+func (c *Catalog) Manifest(ctx context.Context, digest string) (spec.Manifest, error) {
+	return cache.Load(c.cache, cache.Plugins, "manifest:"+digest, func() (spec.Manifest, error) {
+		v, err := c.store.VersionByDigest(ctx, digest)
+		if err != nil {
+			return spec.Manifest{}, err
+		}
+		return decodeManifest(v)
+	})
+}
+
+// Module returns the bytes of a version, for agents. Callers must not change
+// them. A revoked version is CodeDenied.
+func (c *Catalog) Module(ctx context.Context, digest string) ([]byte, error) {
+	v, err := c.store.VersionByDigest(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	if v.Status == octopus.VersionRevoked {
+		return nil, octopus.Errorf(octopus.CodeDenied, "%s %s was revoked and is not given out any more.", v.Plugin, v.Version)
+	}
+	return c.store.Module(ctx, digest)
+}
+
+// SetEnabled says whether new runs may use the plugin at all.
+func (c *Catalog) SetEnabled(ctx context.Context, name string, enabled bool) error {
+	if err := c.store.SetPluginEnabled(ctx, name, enabled); err != nil {
+		return c.suggest(ctx, name, err)
+	}
+	c.changed()
+	return nil
+}
+
+// SetStatus moves one version through its life. A revoked version stays
+// revoked: publish another one.
+func (c *Catalog) SetStatus(ctx context.Context, name, version string, status octopus.VersionStatus) error {
+	v, err := c.exact(ctx, name, version)
+	if err != nil {
+		return err
+	}
+	switch {
+	case v.Status == status:
+		return nil
+	case v.Status == octopus.VersionRevoked:
+		return octopus.Errorf(octopus.CodeConflict, "%s %s was revoked for good; upload a new version instead.", name, version)
+	}
+	if err := c.store.SetVersionStatus(ctx, name, version, status); err != nil {
+		return err
+	}
+	c.changed()
+	return nil
+}
+
+// changed drops what was cached, on every server.
+func (c *Catalog) changed() { c.cache.Invalidate(cache.Plugins, "") }
+
+func decodeManifest(v octopus.PluginVersion) (m spec.Manifest, err error) {
+	if err := json.Unmarshal(v.Manifest, &m); err != nil {
+		return m, octopus.Errorf(octopus.CodeInternal, "The stored manifest of %s %s cannot be read; publish the version again.", v.Plugin, v.Version)
+	}
+	return m, nil
+}

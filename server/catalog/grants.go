@@ -1,0 +1,78 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"octopus/internal/octopus"
+	"octopus/sdk/spec"
+)
+
+// Grant allows a digest to do what caps says; it replaces an earlier grant.
+// What the manifest does not ask for has no effect.
+func (c *Catalog) Grant(ctx context.Context, digest string, caps spec.Capabilities, by string) error {
+	raw, err := json.Marshal(caps)
+	if err != nil {
+		return fmt.Errorf("grant: %w", err)
+	}
+	if _, err := c.store.VersionByDigest(ctx, digest); err != nil {
+		return err
+	}
+	g := octopus.Grant{Digest: digest, Capabilities: raw, GrantedBy: by, GrantedAt: c.now()}
+	if err := c.store.PutGrant(ctx, g); err != nil {
+		return fmt.Errorf("grant: %w", err)
+	}
+	c.changed()
+	c.log.Info("plugin granted", "digest", digest, "by", by)
+	return nil
+}
+
+// GrantAll grants a version all that its manifest asks for.
+func (c *Catalog) GrantAll(ctx context.Context, digest, by string) error {
+	m, err := c.Manifest(ctx, digest)
+	if err != nil {
+		return err
+	}
+	return c.Grant(ctx, digest, m.Capabilities, by)
+}
+
+// Revoke takes everything away. It leaves an empty grant, which says who did
+// it, and keeps SyncBuiltins from granting again.
+func (c *Catalog) Revoke(ctx context.Context, digest, by string) error {
+	return c.Grant(ctx, digest, spec.Capabilities{}, by)
+}
+
+// EffectiveGrant is what a version may do as far as the server is concerned:
+// what it asks for and was granted. The policy of an agent's owner may take
+// more away.
+func (c *Catalog) EffectiveGrant(v octopus.PluginVersion) (spec.Capabilities, error) {
+	m, err := decodeManifest(v)
+	if err != nil {
+		return spec.Capabilities{}, err
+	}
+	return m.Capabilities.Intersect(granted(v)), nil
+}
+
+// MissingGrants says, one sentence each, what a version asks for and was not
+// granted: "http-check needs http to any host." The version carries its grant,
+// as Resolve returns it; nothing is read.
+func (c *Catalog) MissingGrants(_ context.Context, v octopus.PluginVersion) []string {
+	m, err := decodeManifest(v)
+	if err != nil {
+		return []string{octopus.Sentence(err)}
+	}
+	var sentences []string
+	for _, phrase := range m.Capabilities.Missing(granted(v)) {
+		sentences = append(sentences, v.Plugin+" needs "+phrase+".")
+	}
+	return sentences
+}
+
+// granted reads a version's grant. One that cannot be read grants nothing.
+func granted(v octopus.PluginVersion) (caps spec.Capabilities) {
+	if v.Grant == nil || json.Unmarshal(v.Grant.Capabilities, &caps) != nil {
+		return spec.Capabilities{}
+	}
+	return caps
+}

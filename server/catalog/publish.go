@@ -1,0 +1,187 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"octopus/internal/octopus"
+	"octopus/sdk/spec"
+	"octopus/wasmplugins"
+	"octopus/wasmplugins/builtin"
+)
+
+// maxModule is the size in bytes that a module may have.
+const maxModule = 32 << 20
+
+// Upload checks a module and publishes it under the name and version of its
+// manifest. The same bytes again are answered with what is there. Another
+// module with a version that exists is CodeConflict; a module or manifest that
+// is not accepted is CodeInvalid, with every problem.
+func (c *Catalog) Upload(ctx context.Context, module []byte, by string) (octopus.PluginVersion, error) {
+	v, m, err := read(module)
+	if err != nil {
+		return v, err
+	}
+	v.CreatedBy, v.CreatedAt = by, c.now()
+	old, err := c.store.VersionByDigest(ctx, v.Digest)
+	if err == nil {
+		return old, nil
+	}
+	if octopus.CodeOf(err) != octopus.CodeNotFound {
+		return v, err
+	}
+	if p, err := c.store.Plugin(ctx, v.Plugin); err == nil && p.Source == SourceBuiltin {
+		return v, octopus.Errorf(octopus.CodeConflict, "%s is built into Octopus; give your plugin another name.", v.Plugin)
+	}
+	if _, err := c.store.Version(ctx, v.Plugin, v.Version); err == nil {
+		return v, octopus.Errorf(octopus.CodeConflict, "%s %s exists with other content; a published version never changes, raise the version.", v.Plugin, v.Version)
+	}
+	if err := c.publish(ctx, v, SourceUploaded, m.Description, module); err != nil {
+		return v, err
+	}
+	c.log.Info("plugin published", "plugin", v.Plugin, "version", v.Version, "digest", v.Digest, "by", by)
+	return c.store.VersionByDigest(ctx, v.Digest)
+}
+
+func (c *Catalog) publish(ctx context.Context, v octopus.PluginVersion, source, description string, module []byte) error {
+	if err := c.store.PublishVersion(ctx, v, source, description, module); err != nil {
+		return fmt.Errorf("publish %s %s: %w", v.Plugin, v.Version, err)
+	}
+	c.changed()
+	return nil
+}
+
+// read checks a module's structure and manifest without compiling it.
+func read(module []byte) (octopus.PluginVersion, spec.Manifest, error) {
+	var v octopus.PluginVersion
+	if len(module) > maxModule {
+		return v, spec.Manifest{}, octopus.Errorf(octopus.CodeTooLarge, "The module is over %d MiB.", maxModule>>20)
+	}
+	m, err := wasmplugins.ManifestOf(module)
+	if err != nil {
+		return v, m, octopus.Errorf(octopus.CodeInvalid, "%s", sentence(err))
+	}
+	if err := problems(m.Validate()); err != nil {
+		return v, m, err
+	}
+	if _, err := wasmplugins.Check(module, uint64(m.Limits.Memory)); err != nil {
+		return v, m, octopus.Errorf(octopus.CodeInvalid, "%s", sentence(err))
+	}
+	for _, a := range m.Actions {
+		if _, err := CompileParams(a.Params); err != nil {
+			return v, m, octopus.Errorf(octopus.CodeInvalid, "The schema of the parameters of %s is not usable: %v.", a.Name, err)
+		}
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return v, m, fmt.Errorf("manifest of %s: %w", m.Name, err)
+	}
+	return octopus.PluginVersion{
+		Plugin: m.Name, Version: m.Version, Digest: wasmplugins.Digest(module), Size: int64(len(module)),
+		Status: octopus.VersionPublished, Author: m.Author, License: m.License, Manifest: raw,
+	}, m, nil
+}
+
+// sentence passes on what the sandbox says for people.
+func sentence(err error) string {
+	if refusal, ok := errors.AsType[*wasmplugins.Refusal](err); ok {
+		return refusal.Message
+	}
+	text := strings.TrimRight(err.Error(), ".")
+	return strings.ToUpper(text[:min(1, len(text))]) + text[min(1, len(text)):] + "."
+}
+
+func problems(list []spec.Problem) error {
+	if len(list) == 0 {
+		return nil
+	}
+	e := octopus.Errorf(octopus.CodeInvalid, "The manifest breaks %d rules, the first: %s: %s", len(list), list[0].Path, list[0].Message)
+	if len(list) == 1 {
+		e.Message = fmt.Sprintf("The manifest breaks a rule: %s: %s", list[0].Path, list[0].Message)
+	}
+	for _, p := range list {
+		e.Fields = append(e.Fields, octopus.FieldError{Field: "/manifest/" + p.Path, Message: p.Message})
+	}
+	return e
+}
+
+// SyncBuiltins publishes the plugins of this binary that the database does not
+// have. With grant they are granted all that they ask for, once: what an
+// administrator takes away stays away. Without it, a new version gets its
+// predecessor's grant where that covers all that it asks for. Where a version
+// exists with another digest (a build of other sources), the new one is
+// published as "1.0.0+<8 hex digits of its digest>".
+func (c *Catalog) SyncBuiltins(ctx context.Context, grant bool) error {
+	plugins, err := c.builtins()
+	if err != nil {
+		return err
+	}
+	for _, p := range plugins {
+		if err := c.syncBuiltin(ctx, p, grant); err != nil {
+			return fmt.Errorf("plugin %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c *Catalog) syncBuiltin(ctx context.Context, p builtin.Plugin, grant bool) error {
+	v, err := c.store.VersionByDigest(ctx, p.Digest)
+	if octopus.CodeOf(err) == octopus.CodeNotFound {
+		v, err = c.publishBuiltin(ctx, p)
+	}
+	if err != nil || v.Grant != nil {
+		return err
+	}
+	m, err := decodeManifest(v)
+	if err != nil {
+		return err
+	}
+	if !grant && !c.inherits(ctx, v, m) {
+		return nil
+	}
+	return c.Grant(ctx, v.Digest, m.Capabilities, System)
+}
+
+func (c *Catalog) publishBuiltin(ctx context.Context, p builtin.Plugin) (octopus.PluginVersion, error) {
+	module, err := p.Module()
+	if err != nil {
+		return octopus.PluginVersion{}, err
+	}
+	v, m, err := read(module)
+	if err != nil {
+		return v, err
+	}
+	if v.Digest != p.Digest {
+		return v, fmt.Errorf("the embedded module is damaged: its digest is %s, not %s", v.Digest, p.Digest)
+	}
+	if _, err := c.store.Version(ctx, v.Plugin, v.Version); err == nil {
+		v.Version += "+" + strings.TrimPrefix(v.Digest, "sha256:")[:8]
+	} else if octopus.CodeOf(err) != octopus.CodeNotFound {
+		return v, err
+	}
+	v.CreatedBy, v.CreatedAt = System, c.now()
+	if err := c.publish(ctx, v, SourceBuiltin, m.Description, module); err != nil {
+		return v, err
+	}
+	c.log.Info("built-in plugin published", "plugin", v.Plugin, "version", v.Version, "digest", v.Digest)
+	return c.store.VersionByDigest(ctx, v.Digest)
+}
+
+// inherits reports whether the newest other version that has a grant was
+// granted all that this one asks for.
+func (c *Catalog) inherits(ctx context.Context, v octopus.PluginVersion, m spec.Manifest) bool {
+	p, err := c.store.Plugin(ctx, v.Plugin)
+	if err != nil || p.Source != SourceBuiltin {
+		return false
+	}
+	var newest *octopus.PluginVersion
+	for i, old := range p.Versions {
+		if old.Digest != v.Digest && old.Grant != nil && (newest == nil || better(old, *newest)) {
+			newest = &p.Versions[i]
+		}
+	}
+	return newest != nil && len(m.Capabilities.Missing(granted(*newest))) == 0
+}
