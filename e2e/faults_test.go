@@ -15,7 +15,7 @@ func TestServerKilledMidRun(t *testing.T) {
 	t.Parallel()
 	w := harness.New(t)
 	w.Agent("web-01")
-	address := w.Address()
+	address := w.Address
 	run := w.Running(echo(map[string]any{"message": "survivor", "delay_seconds": 3, "log_lines": 30}))
 	w.Server.Kill()
 	w.StartServer(address)

@@ -27,7 +27,7 @@ const (
 func (s *Server) handler() http.Handler {
 	root := chi.NewRouter()
 	root.Use(recoverer(s.cfg.Log), s.realIP, middleware.RequestID, headers)
-	s.hub.Mount(root)
+	root.Handle("/api/v1/agent/*", s.hub.Routes())
 	root.Mount("/dist", s.dist.routes())
 	root.Get("/install.sh", installer(deploy.InstallSh, s.url))
 	root.Get("/install.ps1", installer(deploy.InstallPs1, s.url))

@@ -127,6 +127,9 @@ func (s *Server) wire(ctx context.Context) (err error) {
 // URL is how browsers and agents reach the server.
 func (s *Server) URL() string { return s.url }
 
+// Addr is the address that the server listens on.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
 // Run serves until ctx is done, then stops in order: no new requests, agents told to come back later, the
 // database drained. It returns when everything that it started has ended. Call it once.
 func (s *Server) Run(ctx context.Context) error {

@@ -3,8 +3,8 @@ package harness
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,13 +15,14 @@ import (
 
 // World is one server with its folder, to which agents can be added.
 type World struct {
-	t      testing.TB
-	Folder string
-	Server *Process
-	URL    string
-	Admin  Bootstrapped
-	Client *sdk.Client
-	flags  []string
+	t       testing.TB
+	Folder  string
+	Server  *Process
+	URL     string // public
+	Address string // that the server listens on
+	Admin   Bootstrapped
+	Client  *sdk.Client
+	flags   []string
 }
 
 // Bootstrapped is what `octopus bootstrap --json` prints.
@@ -35,11 +36,22 @@ type Bootstrapped struct {
 // New bootstraps and starts a server on a free port, with its plugins granted and any further flags.
 func New(t testing.TB, flags ...string) *World {
 	t.Helper()
-	return NewIn(t, t.TempDir(), flags...)
+	return start(t, t.TempDir(), "127.0.0.1:0", flags)
 }
 
 // NewIn is [New] in a given folder.
 func NewIn(t testing.TB, folder string, flags ...string) *World {
+	t.Helper()
+	return start(t, folder, "127.0.0.1:0", flags)
+}
+
+// NewAt is [New] at a given address.
+func NewAt(t testing.TB, listen string, flags ...string) *World {
+	t.Helper()
+	return start(t, t.TempDir(), listen, flags)
+}
+
+func start(t testing.TB, folder, listen string, flags []string) *World {
 	t.Helper()
 	w := &World{t: t, Folder: folder, flags: flags}
 	data := filepath.Join(w.Folder, "server")
@@ -50,7 +62,7 @@ func NewIn(t testing.TB, folder string, flags ...string) *World {
 	if err := json.Unmarshal([]byte(out), &w.Admin); err != nil {
 		t.Fatalf("bootstrap printed %q: %v", out, err)
 	}
-	w.StartServer("127.0.0.1:0")
+	w.StartServer(listen)
 	return w
 }
 
@@ -59,18 +71,11 @@ func (w *World) StartServer(listen string) {
 	w.t.Helper()
 	args := append([]string{"server", "--listen", listen, "--data", filepath.Join(w.Folder, "server"), "--grant-builtins"}, w.flags...)
 	w.Server = Start(w.t, "server", w.Folder, args...)
-	line := w.Server.WaitLine("Octopus answers at ")
-	w.URL = strings.TrimSpace(line[strings.Index(line, " at ")+len(" at "):])
-	w.Client = sdk.New(w.URL, w.Admin.APIToken)
-}
-
-// Address is host and port of the server, to start it again at the same place.
-func (w *World) Address() string {
-	u, err := url.Parse(w.URL)
-	if err != nil {
-		w.t.Fatal(err)
+	line := w.Server.WaitLine("Octopus listens on ")
+	if _, err := fmt.Sscanf(line, "Octopus listens on %s and answers at %s", &w.Address, &w.URL); err != nil {
+		w.t.Fatalf("the server printed %q: %v", line, err)
 	}
-	return u.Host
+	w.Client = sdk.New("http://"+w.Address, w.Admin.APIToken)
 }
 
 // Agent starts an agent with its own folder, and returns when the server has it online.
@@ -128,7 +133,7 @@ func FreeAddress(t testing.TB) string {
 // Octopus runs one command of the CLI in this world's folder and returns what it printed, its exit code included.
 func (w *World) Octopus(args ...string) (string, int) {
 	w.t.Helper()
-	p := Start(w.t, "octopus "+strings.Join(args, " "), w.Folder, append(args, "--url", w.URL, "--api-token", w.Admin.APIToken)...)
+	p := Start(w.t, "octopus "+strings.Join(args, " "), w.Folder, append(args, "--url", "http://"+w.Address, "--api-token", w.Admin.APIToken)...)
 	code := p.Wait()
 	return strings.Join(p.Lines(), "\n"), code
 }

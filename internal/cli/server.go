@@ -42,7 +42,7 @@ that it prints too, or run "octopus bootstrap" before.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.Err, "Octopus answers at %s\n", srv.URL())
+			fmt.Fprintf(a.Err, "Octopus listens on %s and answers at %s\n", srv.Addr(), srv.URL())
 			return srv.Run(cmd.Context())
 		},
 	}
