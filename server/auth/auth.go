@@ -1,9 +1,13 @@
 package auth
 
 import (
+	"context"
 	"log/slog"
+	"net/url"
+	"sync"
 	"time"
 
+	"octopus/internal/octopus"
 	"octopus/server/cache"
 	"octopus/server/store"
 )
@@ -12,25 +16,75 @@ import (
 type Config struct {
 	Store *store.Store
 	Cache *cache.Cache
-	Log   *slog.Logger // Defaults to discarding
+	// Log receives sign-ins, refusals and changes of users; never a secret. Defaults to silence.
+	Log *slog.Logger
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
-	// PublicURL is the address that people and agents use, such as "https://octopus.example.com". Agents'
-	// signatures may name its host. Defaults to "": only the request's own Host counts.
+	// PublicURL is how people and agents reach this server, such as "https://octopus.example.com". An agent's
+	// signature must name its host; where it is a loopback address, the host that was asked for will do too.
+	// Defaults to "".
 	PublicURL string
 	// Secure marks cookies as for TLS only. Defaults to false; set it whenever PublicURL is https.
 	Secure bool
-	// TrustedProxies are networks whose X-Forwarded-For is believed by [Auth.ClientIP]. Defaults to none.
-	TrustedProxies []string
 }
 
-// Times of sessions, links and delays.
+// Times of sessions, links, nonces and tokens.
 const (
 	SessionTTL   = 14 * 24 * time.Hour // sliding: renewed when half of it is gone
 	LoginLinkTTL = 24 * time.Hour
 	NonceTTL     = 60 * time.Second
-	JoinTokenTTL = 24 * time.Hour // default of a join token
+	JoinTokenTTL = 24 * time.Hour // of a join token, unless it says otherwise
 )
 
 // CookieName is the cookie of a signed-in browser.
 const CookieName = "octopus_session"
+
+// Auth knows who is calling. Make it with [New]; its methods may be called from any goroutine. It starts none.
+type Auth struct {
+	store  *store.Store
+	cache  *cache.Cache
+	log    *slog.Logger
+	now    func() time.Time
+	host   string // of the public URL, canonical; "" when unknown
+	secure bool
+
+	hashing hasher   // bounds the memory of password checks
+	slow    throttle // failures that have no row: unknown users, addresses, the setup code
+	used    nonces   // those that were spent
+	admins  sync.Mutex
+
+	nonceKey struct {
+		sync.Mutex
+		value []byte // from the store, shared by all servers; guarded by the mutex, set once
+	}
+}
+
+// New returns an Auth.
+func New(c Config) *Auth {
+	a := &Auth{
+		store: c.Store, cache: c.Cache, log: c.Log, now: c.Now, secure: c.Secure,
+		hashing: newHasher(), slow: newThrottle(), used: newNonces(),
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
+		a.host = canonicalHost(u.Host)
+	}
+	return a
+}
+
+// user returns a user by id through the cache.
+func (a *Auth) user(ctx context.Context, id string) (octopus.User, error) {
+	return cache.Load(a.cache, cache.Users, userKey(id), func() (octopus.User, error) {
+		return a.store.User(ctx, id)
+	})
+}
+
+func userKey(id string) string { return "auth:" + id }
+
+// forget drops a user from every server's cache.
+func (a *Auth) forget(userID string) { a.cache.Invalidate(cache.Users, userKey(userID)) }
