@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+)
+
+// ago is a time as a table shows it.
+func ago(t time.Time, now time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	d := now.Sub(t)
+	if d < 0 {
+		return "in " + short(-d)
+	}
+	return short(d) + " ago"
+}
+
+// short is a duration in its largest unit.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d", int(d.Hours()/24))
+}
+
+// took is how long something ran, from milliseconds.
+func took(ms float64) string {
+	switch {
+	case ms <= 0:
+		return "–"
+	case ms < 10:
+		return fmt.Sprintf("%.1f ms", ms)
+	case ms < 1000:
+		return fmt.Sprintf("%.0f ms", ms)
+	case ms < 60_000:
+		return fmt.Sprintf("%.1f s", ms/1000)
+	}
+	return time.Duration(ms * float64(time.Millisecond)).Round(time.Second).String()
+}
+
+// seconds is a duration as the API takes it.
+func seconds(d time.Duration) float64 { return d.Seconds() }
+
+// since reads --since: a duration back from now such as 24h, or a time in RFC 3339.
+func since(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	if _, err := time.ParseDuration(text); err == nil {
+		return text, nil
+	}
+	if _, err := time.Parse(time.RFC3339, text); err == nil {
+		return text, nil
+	}
+	return "", usagef("--since is %q, but must be like 24h, or a time like 2026-01-31T08:00:00Z.", text)
+}
