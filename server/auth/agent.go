@@ -29,7 +29,7 @@ func (a *Auth) VerifyAgent(ctx context.Context, r *http.Request) (octopus.Agent,
 	if !octopus.ValidID(octopus.PrefixAgent, id) || len(host) > 255 {
 		return octopus.Agent{}, octopus.Errorf(octopus.CodeUnauthenticated, "The header %s must carry an agent's id, %s a host name.", wire.HeaderAgent, wire.HeaderHost)
 	}
-	nonceID, err := a.checkNonce(ctx, nonce)
+	nonceID, err := a.checkNonce(nonce)
 	if err != nil {
 		return octopus.Agent{}, err
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"sync"
@@ -39,7 +40,7 @@ const (
 // CookieName is the cookie of a signed-in browser.
 const CookieName = "octopus_session"
 
-// Auth knows who is calling. Make it with [New]; its methods may be called from any goroutine. It starts none.
+// Auth knows who is calling. Make it with [New]; its methods may be called from any goroutine.
 type Auth struct {
 	store  *store.Store
 	cache  *cache.Cache
@@ -53,14 +54,14 @@ type Auth struct {
 	used    nonces   // those that were spent
 	admins  sync.Mutex
 
-	nonceKey struct {
-		sync.Mutex
-		value []byte // from the store, shared by all servers; guarded by the mutex, set once
-	}
+	nonceKey []byte // static; from the store, shared by all servers
 }
 
-// New returns an Auth.
-func New(c Config) *Auth {
+// sweepEvery is how often [Auth.Run] gives memory back.
+const sweepEvery = time.Minute
+
+// New returns an Auth. It reads the key of the nonces from the store, or makes it.
+func New(c Config) (*Auth, error) {
 	a := &Auth{
 		store: c.Store, cache: c.Cache, log: c.Log, now: c.Now, secure: c.Secure,
 		hashing: newHasher(), slow: newThrottle(), used: newNonces(),
@@ -74,7 +75,27 @@ func New(c Config) *Auth {
 	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
 		a.host = canonicalHost(u.Host)
 	}
-	return a
+	var err error
+	if a.nonceKey, err = c.Store.Secret(context.Background(), "agent nonce", 32); err != nil {
+		return nil, fmt.Errorf("nonce key: %w", err)
+	}
+	return a, nil
+}
+
+// Run gives back the memory of failures and nonces that no longer matter, until ctx ends. Nothing breaks
+// without it.
+func (a *Auth) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			a.slow.sweep(a.now())
+			a.used.turn(a.now())
+		}
+	}
 }
 
 // user returns a user by id through the cache.

@@ -19,9 +19,12 @@ type loginLink struct {
 	Expires time.Time `json:"expires"`
 }
 
-// LoginLink makes a secret that signs user in once, from this machine, within [LoginLinkTTL]. Only whoever
-// holds the server's data can call it: octopus dev and octopus open.
-func (a *Auth) LoginLink(ctx context.Context, user octopus.User) (secret string, err error) {
+// LoginLink makes a secret that signs a user in once, from this machine, within [LoginLinkTTL].
+func (a *Auth) LoginLink(ctx context.Context, username string) (secret string, err error) {
+	user, err := a.store.User(ctx, username)
+	if err != nil {
+		return "", err
+	}
 	secret = newSecret("")
 	link := loginLink{UserID: user.ID, Expires: a.now().Add(LoginLinkTTL).UTC()}
 	value, err := json.Marshal(link)

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -27,30 +26,12 @@ const (
 const clockSkew = 5 * time.Second
 
 // Nonce makes a nonce for one signed request of an agent. It is valid for [NonceTTL].
-func (a *Auth) Nonce(ctx context.Context) (nonce string, valid time.Duration, err error) {
-	key, err := a.key(ctx)
-	if err != nil {
-		return "", 0, err
-	}
+func (a *Auth) Nonce() (nonce string, valid time.Duration) {
 	raw := make([]byte, nonceTime+nonceRandom, nonceBytes)
 	binary.BigEndian.PutUint64(raw, uint64(a.now().UnixMicro()))
 	rand.Read(raw[nonceTime:])
-	raw = append(raw, mac(key, raw)...)
-	return base64.RawURLEncoding.EncodeToString(raw), NonceTTL, nil
-}
-
-// key returns the HMAC key, read once from the store where all servers share it.
-func (a *Auth) key(ctx context.Context) ([]byte, error) {
-	a.nonceKey.Lock()
-	defer a.nonceKey.Unlock()
-	if a.nonceKey.value == nil {
-		value, err := a.store.Secret(ctx, "agent nonce", 32)
-		if err != nil {
-			return nil, err
-		}
-		a.nonceKey.value = value
-	}
-	return a.nonceKey.value, nil
+	raw = append(raw, mac(a.nonceKey, raw)...)
+	return base64.RawURLEncoding.EncodeToString(raw), NonceTTL
 }
 
 func mac(key, data []byte) []byte {
@@ -60,17 +41,13 @@ func mac(key, data []byte) []byte {
 }
 
 // checkNonce tells whether a nonce is ours and still valid, and returns its random part.
-func (a *Auth) checkNonce(ctx context.Context, nonce string) (id [nonceRandom]byte, err error) {
-	key, err := a.key(ctx)
-	if err != nil {
-		return id, err
-	}
+func (a *Auth) checkNonce(nonce string) (id [nonceRandom]byte, err error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(nonce)
 	if err != nil || len(raw) != nonceBytes {
 		return id, octopus.Errorf(octopus.CodeUnauthenticated, "The nonce is malformed. Ask /api/v1/agent/nonce for one.")
 	}
 	body, sum := raw[:nonceTime+nonceRandom], raw[nonceTime+nonceRandom:]
-	if subtle.ConstantTimeCompare(sum, mac(key, body)) != 1 {
+	if subtle.ConstantTimeCompare(sum, mac(a.nonceKey, body)) != 1 {
 		return id, octopus.Errorf(octopus.CodeUnauthenticated, "The nonce is not from this server. Ask /api/v1/agent/nonce for one.")
 	}
 	age := a.now().Sub(time.UnixMicro(int64(binary.BigEndian.Uint64(body))))
@@ -101,16 +78,27 @@ func newNonces() nonces {
 	}
 }
 
-// spend marks a nonce as used; false when it was already.
-func (n nonces) spend(id [nonceRandom]byte, now time.Time) (fresh bool, err error) {
+// turn forgets nonces that are no longer valid anyway.
+func (n nonces) turn(now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.turnLocked(now)
+}
+
+func (n nonces) turnLocked(now time.Time) {
 	const generation = NonceTTL + clockSkew
 	if age := now.Sub(*n.turnedAt); age >= 2*generation {
 		n.gen[0], n.gen[1], *n.turnedAt = map[[nonceRandom]byte]struct{}{}, map[[nonceRandom]byte]struct{}{}, now
 	} else if age >= generation {
 		n.gen[0], n.gen[1], *n.turnedAt = map[[nonceRandom]byte]struct{}{}, n.gen[0], now
 	}
+}
+
+// spend marks a nonce as used; false when it was already.
+func (n nonces) spend(id [nonceRandom]byte, now time.Time) (fresh bool, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.turnLocked(now)
 	for _, g := range n.gen {
 		if _, used := g[id]; used {
 			return false, nil

@@ -14,10 +14,10 @@ const metaSetup = "auth.setup_code"
 // codeAlphabet has no letters that look alike. 12 of its 31 characters are 59 bits.
 const codeAlphabet = "23456789abcdefghjkmnpqrstuvwxyz"
 
-// SetupNeeded reports whether no user exists yet.
-func (a *Auth) SetupNeeded(ctx context.Context) (bool, error) {
+// SetupNeeded reports whether no user exists yet; false also when the store cannot tell.
+func (a *Auth) SetupNeeded(ctx context.Context) bool {
 	n, err := a.store.CountUsers(ctx)
-	return n == 0, err
+	return err == nil && n == 0
 }
 
 // SetupCode makes the one-time code with which the first user is made, such as "k7mp-2xwd-9qrt"; the server
@@ -36,9 +36,9 @@ func (a *Auth) Setup(ctx context.Context, code, username, password, ip, userAgen
 	if err := a.slow.check("setup", a.now()); err != nil {
 		return "", err
 	}
-	if needed, err := a.SetupNeeded(ctx); err != nil {
+	if n, err := a.store.CountUsers(ctx); err != nil {
 		return "", err
-	} else if !needed {
+	} else if n > 0 {
 		return "", octopus.Errorf(octopus.CodeConflict, "Octopus is set up already. Sign in instead.")
 	}
 	if err := a.checkSetupCode(ctx, code); err != nil {
@@ -81,25 +81,10 @@ func (a *Auth) firstUser(ctx context.Context, username, password string) (octopu
 	return user, nil
 }
 
-// Bootstrapped is what [Auth.Bootstrap] made. Its secrets are shown once.
-type Bootstrapped struct {
-	User      octopus.User
-	Password  string
-	APIToken  string
-	JoinToken string // one machine
-}
-
-// Bootstrap makes the first administrator with a random password, an API token and a join token, for scripts
-// that have the server's machine. Once a user exists it is CodeConflict.
-func (a *Auth) Bootstrap(ctx context.Context, username string) (b Bootstrapped, err error) {
-	b.Password = random(24, base62)
-	if b.User, err = a.firstUser(ctx, username, b.Password); err != nil {
-		return Bootstrapped{}, err
-	}
-	s := Subject{UserID: b.User.ID, Username: b.User.Username, Role: b.User.Role, Kind: KindLocal}
-	if _, b.APIToken, err = a.CreateToken(ctx, s, "bootstrap", "", 0); err != nil {
-		return Bootstrapped{}, err
-	}
-	_, b.JoinToken, err = a.CreateJoinToken(ctx, s, "bootstrap", nil, 1, 0)
-	return b, err
+// Bootstrap makes the first administrator with a random password, for scripts that have the server's machine.
+// Once a user exists it is CodeConflict.
+func (a *Auth) Bootstrap(ctx context.Context, username string) (user octopus.User, password string, err error) {
+	password = random(24, base62)
+	user, err = a.firstUser(ctx, username, password)
+	return user, password, err
 }

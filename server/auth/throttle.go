@@ -58,12 +58,15 @@ func (t throttle) check(key string, now time.Time) error {
 	return nil
 }
 
-// fail counts a failure. Failures older than an hour are forgotten.
+// memory is how long a failure counts.
+const memory = time.Hour
+
+// fail counts a failure.
 func (t throttle) fail(key string, free int, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.by[key]
-	if now.Sub(f.last) > time.Hour {
+	if now.Sub(f.last) > memory {
 		f = failures{}
 	}
 	f.n, f.last = f.n+1, now
@@ -81,6 +84,18 @@ func (t throttle) reset(key string) {
 	delete(t.by, key)
 }
 
+// sweep forgets failures that are too old to count.
+func (t throttle) sweep(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, f := range t.by {
+		if now.Sub(f.last) > memory {
+			delete(t.by, key)
+		}
+	}
+}
+
+// shrink makes room; the caller holds mu.
 func (t throttle) shrink(now time.Time) {
 	for key, f := range t.by {
 		if f.until.Before(now) {

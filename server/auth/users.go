@@ -205,14 +205,14 @@ func (a *Auth) DeleteUser(ctx context.Context, s Subject, idOrName string) error
 
 // ChangePassword checks the present password, sets the new one and ends the user's other sessions. Failures
 // count like failed sign-ins.
-func (a *Auth) ChangePassword(ctx context.Context, s Subject, old, new, ip string) error {
+func (a *Auth) ChangePassword(ctx context.Context, s Subject, old, new string) error {
 	if err := Can(s, ProfileSelf, Object{}); err != nil {
 		return err
 	}
 	if err := checkPassword("/new", s.Username, new); err != nil {
 		return err
 	}
-	if _, err := a.checkLogin(ctx, s.Username, old, ip); octopus.CodeOf(err) == octopus.CodeUnauthenticated {
+	if _, err := a.checkLogin(ctx, s.Username, old, ""); octopus.CodeOf(err) == octopus.CodeUnauthenticated {
 		return octopus.InvalidField("/old", "The present password is wrong.")
 	} else if err != nil {
 		return err
