@@ -89,15 +89,15 @@ func wanted(k jsonschema.ErrorKind) string {
 	case *kind.MultipleOf:
 		return "must be a multiple of " + number(k.Want) + "."
 	case *kind.MinLength:
-		return atLeast(k.Want, "character")
+		return atLeast(k.Want, "characters")
 	case *kind.MaxLength:
 		return fmt.Sprintf("must have at most %d characters.", k.Want)
 	case *kind.MinItems:
-		return atLeast(k.Want, "item")
+		return atLeast(k.Want, "items")
 	case *kind.MaxItems:
 		return fmt.Sprintf("must have at most %d items.", k.Want)
 	case *kind.MinProperties:
-		return atLeast(k.Want, "entry")
+		return atLeast(k.Want, "entries")
 	case *kind.MaxProperties:
 		return fmt.Sprintf("must have at most %d entries.", k.Want)
 	case *kind.UniqueItems:
@@ -108,11 +108,11 @@ func wanted(k jsonschema.ErrorKind) string {
 	return "does not fit the plugin's schema."
 }
 
-func atLeast(n int, noun string) string {
+func atLeast(n int, nouns string) string {
 	if n == 1 {
 		return "must not be empty."
 	}
-	return fmt.Sprintf("must have at least %d %ss.", n, strings.TrimSuffix(noun, "s"))
+	return fmt.Sprintf("must have at least %d %s.", n, nouns)
 }
 
 func articles(types []string) string {
