@@ -9,11 +9,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Bounds on filling in defaults: schemas come with plugins, and one that
-// refers to itself from a default would otherwise grow for ever.
+// Bounds on work: schemas come with plugins. One that refers to itself from a
+// default would grow for ever, one that refers to itself twice would be
+// validated for hours, because each level of nesting doubles the work.
 const (
 	maxDefaultDepth = 32
 	maxDefaults     = 10_000
+	maxVisits       = 1_000_000 // of a part of the schema with a part of the value
 )
 
 // fill puts the defaults of a schema into value where properties are missing.
@@ -21,18 +23,25 @@ const (
 // or came as a default; what depends on a choice (anyOf, oneOf, if) is left
 // alone, because the choice is not known before validation.
 func fill(s *jsonschema.Schema, value any) error {
-	f := filler{left: maxDefaults}
+	f := filler{defaults: maxDefaults, visits: maxVisits}
 	f.fill(s, value, 0)
-	if f.left < 0 {
-		return octopus.Errorf(octopus.CodeInvalid, "The plugin's schema has too many defaults; its author must simplify it.")
+	switch {
+	case f.defaults < 0:
+		return octopus.InvalidField("/params", "The plugin's schema has too many defaults; its author must simplify it.")
+	case f.visits < 0:
+		return tooMuch()
 	}
 	return nil
 }
 
-type filler struct{ left int }
+func tooMuch() error {
+	return octopus.InvalidField("/params", "The parameters are nested too deeply for the plugin's schema.")
+}
+
+type filler struct{ defaults, visits int }
 
 func (f *filler) fill(s *jsonschema.Schema, value any, depth int) {
-	if f.left--; s == nil || depth > maxDefaultDepth || f.left < 0 {
+	if f.visits--; s == nil || depth > maxDefaultDepth || f.visits < 0 || f.defaults < 0 {
 		return
 	}
 	f.fill(s.Ref, value, depth+1)
@@ -57,6 +66,7 @@ func (f *filler) property(name string, s *jsonschema.Schema, object map[string]a
 		if d == nil {
 			return
 		}
+		f.defaults--
 		object[name] = clone(*d)
 	}
 	f.fill(s, object[name], depth+1)

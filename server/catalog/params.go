@@ -95,6 +95,9 @@ func (p *Params) Check(params json.RawMessage) (json.RawMessage, error) {
 	if err := fill(p.schema, value); err != nil {
 		return nil, err
 	}
+	if err := affordable(p.schema, value); err != nil {
+		return nil, err
+	}
 	if err := p.schema.Validate(value); err != nil {
 		invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
 		if !ok {

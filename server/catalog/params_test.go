@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"octopus/internal/octopus"
 	"octopus/wasmplugins/manifest"
@@ -64,6 +65,28 @@ func TestEndlessDefaults(t *testing.T) {
 	t.Parallel()
 	p := compileText(t, `{"$defs":{"x":{"properties":{"a":{"$ref":"#/$defs/x","default":{}},"b":{"$ref":"#/$defs/x","default":{}}}}},"$ref":"#/$defs/x"}`)
 	if _, err := p.Check(nil); octopus.CodeOf(err) != octopus.CodeInvalid {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDoublingSchema(t *testing.T) {
+	t.Parallel()
+	twice := `{"properties":{"a":{"$ref":"#"}}}`
+	p := compileText(t, `{"allOf":[`+twice+`,`+twice+`]}`)
+	deep := strings.Repeat(`{"a":`, 60) + `{}` + strings.Repeat(`}`, 60)
+	if _, err := p.Check(json.RawMessage(deep)); octopus.CodeOf(err) != octopus.CodeInvalid {
+		t.Errorf("got %v", err)
+	}
+	if _, err := p.Check(json.RawMessage(`{"a":{"a":{"a":{}}}}`)); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestManyItems(t *testing.T) {
+	t.Parallel()
+	p := compileText(t, `{"properties":{"l":{"items":{"type":"integer"}}}}`)
+	long := `{"l":[1` + strings.Repeat(",1", 50_000) + `]}`
+	if _, err := p.Check(json.RawMessage(long)); err != nil {
 		t.Errorf("got %v", err)
 	}
 }
@@ -167,7 +190,11 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			return
 		}
+		start := time.Now()
 		got, err := p.Check(json.RawMessage(params))
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("took %s", took)
+		}
 		if err != nil {
 			return
 		}
