@@ -1,6 +1,9 @@
 package sdk
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Agent is a registered machine.
 type Agent struct {
@@ -78,4 +81,57 @@ type JoinToken struct {
 	CreatedAt time.Time         `json:"created_at"`
 	ExpiresAt time.Time         `json:"expires_at,omitzero"`
 	RevokedAt time.Time         `json:"revoked_at,omitzero"`
+}
+
+// Agent returns an agent by id or name.
+func (c *Client) Agent(ctx context.Context, idOrName string) (a Agent, err error) {
+	err = c.do(ctx, "GET", path("agents", idOrName), nil, nil, &a)
+	return a, err
+}
+
+// Agents lists agents by name.
+func (c *Client) Agents(ctx context.Context, f AgentFilter) (page Page[Agent], err error) {
+	err = c.do(ctx, "GET", "/agents", f.values(), nil, &page)
+	return page, err
+}
+
+// AgentSessions lists the latest connections of an agent, newest first.
+func (c *Client) AgentSessions(ctx context.Context, idOrName string) (page Page[AgentSession], err error) {
+	err = c.do(ctx, "GET", path("agents", idOrName, "sessions"), nil, nil, &page)
+	return page, err
+}
+
+// AgentAction does what a button of the agent's page does: "enable", "disable", "drain", "undrain", "restart" or
+// "revoke".
+func (c *Client) AgentAction(ctx context.Context, idOrName, action string) (a Agent, err error) {
+	err = c.do(ctx, "POST", path("agents", idOrName, action), nil, nil, &a)
+	return a, err
+}
+
+// RenameAgent gives an agent another name.
+func (c *Client) RenameAgent(ctx context.Context, idOrName, name string) (a Agent, err error) {
+	err = c.do(ctx, "POST", path("agents", idOrName, "rename"), nil, RenameAgent{Name: name}, &a)
+	return a, err
+}
+
+// RemoveAgent forgets an agent. Its key is refused from then on; what ran there stays.
+func (c *Client) RemoveAgent(ctx context.Context, idOrName string) error {
+	return c.do(ctx, "DELETE", path("agents", idOrName), nil, nil, nil)
+}
+
+// CreateJoinToken makes a join token. Its Secret is shown only now.
+func (c *Client) CreateJoinToken(ctx context.Context, t NewJoinToken, options ...CallOption) (token JoinToken, err error) {
+	err = c.do(ctx, "POST", "/agents/tokens", nil, t, &token, options...)
+	return token, err
+}
+
+// JoinTokens lists the join tokens.
+func (c *Client) JoinTokens(ctx context.Context) (page Page[JoinToken], err error) {
+	err = c.do(ctx, "GET", "/agents/tokens", nil, nil, &page)
+	return page, err
+}
+
+// RevokeJoinToken ends a join token. Agents that used it stay.
+func (c *Client) RevokeJoinToken(ctx context.Context, id string) error {
+	return c.do(ctx, "DELETE", path("agents", "tokens", id), nil, nil, nil)
 }

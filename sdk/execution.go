@@ -1,7 +1,10 @@
 package sdk
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
+	"net/url"
 	"time"
 )
 
@@ -152,4 +155,67 @@ type LogLine struct {
 	Text   string    `json:"text"`
 	End    bool      `json:"end,omitempty"`
 	Status string    `json:"status,omitempty"`
+}
+
+// Execution returns one execution with its attempts and its response.
+func (c *Client) Execution(ctx context.Context, id string, options ...CallOption) (x Execution, err error) {
+	err = c.do(ctx, "GET", path("executions", id), nil, nil, &x, options...)
+	return x, err
+}
+
+// Executions lists executions, newest first.
+func (c *Client) Executions(ctx context.Context, f ExecutionFilter) (page Page[Execution], err error) {
+	err = c.do(ctx, "GET", "/executions", f.values(), nil, &page)
+	return page, err
+}
+
+// WaitExecution returns the execution when it has ended. When ctx ends before, it returns the execution as it
+// was last seen, and the context's error.
+func (c *Client) WaitExecution(ctx context.Context, id string) (x Execution, err error) {
+	for {
+		next, err := c.Execution(ctx, id, WithWait(waitStep))
+		if err != nil {
+			return x, cmp.Or(ctx.Err(), err)
+		}
+		if x = next; x.Ended() {
+			return x, nil
+		}
+	}
+}
+
+// CancelExecution asks for an execution to end. It returns at once; the agent confirms later.
+func (c *Client) CancelExecution(ctx context.Context, id string) (x Execution, err error) {
+	err = c.do(ctx, "POST", path("executions", id, "cancel"), nil, nil, &x)
+	return x, err
+}
+
+// ForceClose ends an execution at once, without its agent.
+func (c *Client) ForceClose(ctx context.Context, id string) (x Execution, err error) {
+	err = c.do(ctx, "POST", path("executions", id, "force-close"), nil, nil, &x)
+	return x, err
+}
+
+// RetryExecution starts a new run of one execution.
+func (c *Client) RetryExecution(ctx context.Context, id string, options ...CallOption) (run Run, err error) {
+	err = c.do(ctx, "POST", path("executions", id, "retry"), nil, nil, &run, options...)
+	return run, err
+}
+
+// ExecutionEvents is the timeline of an execution, oldest first.
+func (c *Client) ExecutionEvents(ctx context.Context, id string) (page Page[Event], err error) {
+	err = c.do(ctx, "GET", path("executions", id, "events"), nil, nil, &page)
+	return page, err
+}
+
+// ExecutionResults are the named results ("db" operations) of an execution.
+func (c *Client) ExecutionResults(ctx context.Context, id string) (page Page[NamedResult], err error) {
+	err = c.do(ctx, "GET", path("executions", id, "results"), nil, nil, &page)
+	return page, err
+}
+
+// DownloadResult returns the result as "json" or "csv".
+func (c *Client) DownloadResult(ctx context.Context, id, format string) (data []byte, err error) {
+	accept := func(r *call) { r.header.Set("Accept", "*/*") }
+	err = c.do(ctx, "GET", path("executions", id, "result"), url.Values{"format": {format}}, nil, &data, accept)
+	return data, err
 }

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 )
@@ -49,4 +50,57 @@ type NewGrant struct {
 	Plugin       string          `json:"plugin" minLength:"1" maxLength:"64"`
 	Version      string          `json:"version,omitempty" maxLength:"64" doc:"Left out: the newest."`
 	Capabilities json.RawMessage `json:"capabilities,omitempty" doc:"At most what the manifest asks for. Left out: all that it asks for."`
+}
+
+// Plugins lists the plugins with their newest version.
+func (c *Client) Plugins(ctx context.Context) (page Page[Plugin], err error) {
+	err = c.do(ctx, "GET", "/plugins", nil, nil, &page)
+	return page, err
+}
+
+// Plugin returns a plugin with all its versions.
+func (c *Client) Plugin(ctx context.Context, name string) (p Plugin, err error) {
+	err = c.do(ctx, "GET", path("plugins", name), nil, nil, &p)
+	return p, err
+}
+
+// PluginVersion returns one version with its manifest and grant.
+func (c *Client) PluginVersion(ctx context.Context, name, version string) (v PluginVersion, err error) {
+	err = c.do(ctx, "GET", path("plugins", name, "versions", version), nil, nil, &v)
+	return v, err
+}
+
+// UploadPlugin publishes a packed module (octopus plugins pack). It may do nothing until it is granted.
+func (c *Client) UploadPlugin(ctx context.Context, wasm []byte, options ...CallOption) (v PluginVersion, err error) {
+	err = c.do(ctx, "POST", "/plugins", nil, module(wasm), &v, options...)
+	return v, err
+}
+
+// EnablePlugin lets a plugin run, or not. With a version it is about that one only.
+func (c *Client) EnablePlugin(ctx context.Context, name, version string, enabled bool) error {
+	verb := "disable"
+	if enabled {
+		verb = "enable"
+	}
+	if version == "" {
+		return c.do(ctx, "POST", path("plugins", name, verb), nil, nil, nil)
+	}
+	return c.do(ctx, "POST", path("plugins", name, "versions", version, verb), nil, nil, nil)
+}
+
+// Grants lists what administrators allowed.
+func (c *Client) Grants(ctx context.Context) (page Page[Grant], err error) {
+	err = c.do(ctx, "GET", "/grants", nil, nil, &page)
+	return page, err
+}
+
+// Grant allows a plugin version to do something; it replaces what was granted before.
+func (c *Client) Grant(ctx context.Context, g NewGrant, options ...CallOption) (grant Grant, err error) {
+	err = c.do(ctx, "POST", "/grants", nil, g, &grant, options...)
+	return grant, err
+}
+
+// RevokeGrant takes everything away that a digest was allowed.
+func (c *Client) RevokeGrant(ctx context.Context, digest string) error {
+	return c.do(ctx, "DELETE", path("grants", digest), nil, nil, nil)
 }

@@ -1,6 +1,8 @@
 package sdk
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"time"
 )
@@ -92,4 +94,57 @@ func JSON(v any) json.RawMessage {
 		panic("sdk.JSON: " + err.Error())
 	}
 	return data
+}
+
+// StartRun runs a plugin now. With [WithWait] the answer may already have ended.
+func (c *Client) StartRun(ctx context.Context, start StartRun, options ...CallOption) (run Run, err error) {
+	err = c.do(ctx, "POST", "/runs", nil, start, &run, options...)
+	return run, err
+}
+
+// Run returns a run with its first 100 executions.
+func (c *Client) Run(ctx context.Context, id string, options ...CallOption) (run Run, err error) {
+	err = c.do(ctx, "GET", path("runs", id), nil, nil, &run, options...)
+	return run, err
+}
+
+// Runs lists runs, newest first.
+func (c *Client) Runs(ctx context.Context, f RunFilter) (page Page[Run], err error) {
+	err = c.do(ctx, "GET", "/runs", f.values(), nil, &page)
+	return page, err
+}
+
+// RunExecutions lists the executions of a run, failures first.
+func (c *Client) RunExecutions(ctx context.Context, id string, l List) (page Page[Execution], err error) {
+	err = c.do(ctx, "GET", path("runs", id, "executions"), l.values(), nil, &page)
+	return page, err
+}
+
+// waitStep is how long one request of a wait is held open: below the usual 60 s of proxies.
+const waitStep = 25 * time.Second
+
+// WaitRun returns the run when it has ended. When ctx ends before, it returns the run as it was last seen, and
+// the context's error.
+func (c *Client) WaitRun(ctx context.Context, id string) (run Run, err error) {
+	for {
+		next, err := c.Run(ctx, id, WithWait(waitStep))
+		if err != nil {
+			return run, cmp.Or(ctx.Err(), err)
+		}
+		if run = next; run.Ended() {
+			return run, nil
+		}
+	}
+}
+
+// CancelRun cancels every execution of a run that has not ended.
+func (c *Client) CancelRun(ctx context.Context, id string) (run Run, err error) {
+	err = c.do(ctx, "POST", path("runs", id, "cancel"), nil, nil, &run)
+	return run, err
+}
+
+// RetryRun starts a new run of what a run did; with Only "failed" of what did not succeed.
+func (c *Client) RetryRun(ctx context.Context, id string, r RetryRun, options ...CallOption) (run Run, err error) {
+	err = c.do(ctx, "POST", path("runs", id, "retry"), nil, r, &run, options...)
+	return run, err
 }

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 )
@@ -80,4 +81,43 @@ type Problem struct {
 type FieldProblem struct {
 	Field   string `json:"field"`
 	Message string `json:"message"`
+}
+
+// Overview returns the state of the whole house in numbers.
+func (c *Client) Overview(ctx context.Context) (o Overview, err error) {
+	err = c.do(ctx, "GET", "/overview", nil, nil, &o)
+	return o, err
+}
+
+// System returns what the server is and how it does.
+func (c *Client) System(ctx context.Context) (s System, err error) {
+	err = c.do(ctx, "GET", "/system", nil, nil, &s)
+	return s, err
+}
+
+// CacheRegions lists the regions of the server's cache.
+func (c *Client) CacheRegions(ctx context.Context) (page Page[CacheRegion], err error) {
+	err = c.do(ctx, "GET", "/cache", nil, nil, &page)
+	return page, err
+}
+
+// CacheRegion returns one region, with the entries of broadcast and plugin data.
+func (c *Client) CacheRegion(ctx context.Context, region string) (r CacheRegion, err error) {
+	err = c.do(ctx, "GET", path("cache", region), nil, nil, &r)
+	return r, err
+}
+
+// ClearCache drops what a region holds in memory, on every server. It is read again from the database.
+func (c *Client) ClearCache(ctx context.Context, region string) error {
+	return c.do(ctx, "DELETE", path("cache", region), nil, nil, nil)
+}
+
+// SetBroadcast puts an entry that every agent gets.
+func (c *Client) SetBroadcast(ctx context.Context, key string, e SetCacheEntry) error {
+	return c.do(ctx, "PUT", path("cache", "broadcast", key), nil, e, nil)
+}
+
+// DeleteCacheEntry removes one entry of broadcast or plugin data.
+func (c *Client) DeleteCacheEntry(ctx context.Context, region, key string) error {
+	return c.do(ctx, "DELETE", path("cache", region, key), nil, nil, nil)
 }

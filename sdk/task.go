@@ -1,7 +1,9 @@
 package sdk
 
 import (
+	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -62,4 +64,48 @@ type TaskPatch struct {
 	OnLost           *string            `json:"on_lost,omitempty" enum:"fail,retry"`
 	MaxAttempts      *int               `json:"max_attempts,omitempty" minimum:"0" maximum:"100"`
 	Priority         *int               `json:"priority,omitempty" minimum:"-1000" maximum:"1000"`
+}
+
+// CreateTask saves a task.
+func (c *Client) CreateTask(ctx context.Context, t NewTask, options ...CallOption) (task Task, err error) {
+	err = c.do(ctx, "POST", "/tasks", nil, t, &task, options...)
+	return task, err
+}
+
+// Task returns a task by id or name.
+func (c *Client) Task(ctx context.Context, idOrName string) (task Task, err error) {
+	err = c.do(ctx, "GET", path("tasks", idOrName), nil, nil, &task)
+	return task, err
+}
+
+// Tasks lists tasks by name.
+func (c *Client) Tasks(ctx context.Context, f TaskFilter) (page Page[Task], err error) {
+	err = c.do(ctx, "GET", "/tasks", f.values(), nil, &page)
+	return page, err
+}
+
+// UpdateTask changes a task. With a revision other than 0 it is refused with 412 when somebody else changed the
+// task since.
+func (c *Client) UpdateTask(ctx context.Context, idOrName string, revision int64, p TaskPatch) (task Task, err error) {
+	err = c.do(ctx, "PATCH", path("tasks", idOrName), nil, p, &task, ifMatch(revision))
+	return task, err
+}
+
+// DeleteTask removes a task; its runs stay. For revision see [Client.UpdateTask].
+func (c *Client) DeleteTask(ctx context.Context, idOrName string, revision int64) error {
+	return c.do(ctx, "DELETE", path("tasks", idOrName), nil, nil, nil, ifMatch(revision))
+}
+
+// RunTask runs a saved task now.
+func (c *Client) RunTask(ctx context.Context, idOrName string, r RunTask, options ...CallOption) (run Run, err error) {
+	err = c.do(ctx, "POST", path("tasks", idOrName, "run"), nil, r, &run, options...)
+	return run, err
+}
+
+func ifMatch(revision int64) CallOption {
+	return func(r *call) {
+		if revision != 0 {
+			r.header.Set("If-Match", `"`+strconv.FormatInt(revision, 10)+`"`)
+		}
+	}
 }

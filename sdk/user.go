@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 )
@@ -82,4 +83,79 @@ type Token struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	LastUsed  time.Time `json:"last_used,omitzero"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
+}
+
+// LoginLink signs its user in once, in a browser on the server's own machine.
+type LoginLink struct {
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Me tells who the token belongs to and what it may do.
+func (c *Client) Me(ctx context.Context) (me Me, err error) {
+	err = c.do(ctx, "GET", "/me", nil, nil, &me)
+	return me, err
+}
+
+// UpdateMe changes one's own profile.
+func (c *Client) UpdateMe(ctx context.Context, p MePatch) (me Me, err error) {
+	err = c.do(ctx, "PATCH", "/me", nil, p, &me)
+	return me, err
+}
+
+// ChangePassword changes one's own password and ends one's other sessions.
+func (c *Client) ChangePassword(ctx context.Context, p ChangePassword) error {
+	return c.do(ctx, "POST", "/me/password", nil, p, nil)
+}
+
+// LoginLink makes a link that signs the token's user in. The token must hold the whole role of its user.
+func (c *Client) LoginLink(ctx context.Context) (link LoginLink, err error) {
+	err = c.do(ctx, "POST", "/me/login-link", nil, nil, &link)
+	return link, err
+}
+
+// Users lists the users.
+func (c *Client) Users(ctx context.Context) (page Page[User], err error) {
+	err = c.do(ctx, "GET", "/users", nil, nil, &page)
+	return page, err
+}
+
+// User returns a user by id or name.
+func (c *Client) User(ctx context.Context, idOrName string) (u User, err error) {
+	err = c.do(ctx, "GET", path("users", idOrName), nil, nil, &u)
+	return u, err
+}
+
+// CreateUser makes a user.
+func (c *Client) CreateUser(ctx context.Context, u NewUser, options ...CallOption) (user User, err error) {
+	err = c.do(ctx, "POST", "/users", nil, u, &user, options...)
+	return user, err
+}
+
+// UpdateUser changes a user.
+func (c *Client) UpdateUser(ctx context.Context, idOrName string, p UserPatch) (user User, err error) {
+	err = c.do(ctx, "PATCH", path("users", idOrName), nil, p, &user)
+	return user, err
+}
+
+// DeleteUser removes a user with its sessions and tokens.
+func (c *Client) DeleteUser(ctx context.Context, idOrName string) error {
+	return c.do(ctx, "DELETE", path("users", idOrName), nil, nil, nil)
+}
+
+// CreateToken makes an API token of one's own. Its Secret is shown only now.
+func (c *Client) CreateToken(ctx context.Context, t NewToken, options ...CallOption) (token Token, err error) {
+	err = c.do(ctx, "POST", "/tokens", nil, t, &token, options...)
+	return token, err
+}
+
+// Tokens lists one's own API tokens.
+func (c *Client) Tokens(ctx context.Context) (page Page[Token], err error) {
+	err = c.do(ctx, "GET", "/tokens", nil, nil, &page)
+	return page, err
+}
+
+// RevokeToken ends an API token at once.
+func (c *Client) RevokeToken(ctx context.Context, id string) error {
+	return c.do(ctx, "DELETE", path("tokens", id), nil, nil, nil)
 }

@@ -54,7 +54,7 @@ func (a *Auth) Setup(ctx context.Context, code, username, password, ip, userAgen
 func (a *Auth) checkSetupCode(ctx context.Context, code string) error {
 	code = strings.ToLower(strings.NewReplacer("-", "", " ", "").Replace(shorten(code, 64)))
 	want, err := a.store.Meta(ctx, metaSetup)
-	if err != nil {
+	if err != nil && octopus.CodeOf(err) != octopus.CodeNotFound {
 		return err
 	}
 	if want == "" || subtle.ConstantTimeCompare([]byte(hashKey(code)), []byte(want)) != 1 {
