@@ -2,8 +2,6 @@
 package main
 
 import (
-	"net"
-	"strconv"
 	"time"
 
 	"octopus/sdk/plugin"
@@ -29,7 +27,7 @@ type result struct {
 }
 
 func check(ctx *plugin.Context, p params) plugin.Response {
-	where := net.JoinHostPort(p.Host, strconv.Itoa(p.Port))
+	where := reach.HostPort(p.Host, p.Port)
 	ctx.Log("connecting to %s", where)
 	probe, err := ctx.Probe(plugin.ProbeRequest{Host: p.Host, Port: p.Port, TLS: p.TLS, ServerName: p.ServerName, TimeoutSeconds: p.TimeoutSeconds})
 	if err != nil {

@@ -2,8 +2,6 @@
 package main
 
 import (
-	"net"
-	"strconv"
 	"time"
 
 	"octopus/sdk/plugin"
@@ -29,7 +27,7 @@ func check(ctx *plugin.Context, p params) plugin.Response {
 	if p.WarnDays != nil {
 		warn = *p.WarnDays
 	}
-	where := net.JoinHostPort(p.Host, strconv.Itoa(p.Port))
+	where := reach.HostPort(p.Host, p.Port)
 	ctx.Log("TLS handshake with %s", where)
 	probe, err := ctx.Probe(plugin.ProbeRequest{Host: p.Host, Port: p.Port, TLS: true, ServerName: p.ServerName, TimeoutSeconds: p.TimeoutSeconds})
 	if err != nil {

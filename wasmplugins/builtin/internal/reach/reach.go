@@ -5,6 +5,7 @@ package reach
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"octopus/sdk/plugin"
@@ -79,4 +80,13 @@ func Count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// HostPort writes an address as net.JoinHostPort does; package net would add
+// 180 KB to a plugin.
+func HostPort(host string, port int) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(port)
 }
