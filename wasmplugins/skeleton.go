@@ -4,43 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
-	"octopus/sdk/spec"
 )
-
-// Info is what Check learned about a module.
-type Info struct {
-	// Size is in bytes, MemoryMin in bytes of the initial linear memory.
-	Size      int64
-	MemoryMin uint64
-	Functions int
-	// Imports are "module.name", sorted.
-	Imports []string
-	// HostCalls says whether octopus_v1 is imported.
-	HostCalls bool
-}
-
-// Refusal says why a module is not run.
-type Refusal struct {
-	Code    string
-	Message string
-}
-
-// Error is the sentence.
-func (e *Refusal) Error() string { return e.Message }
-
-// Digest is the identity of a module: "sha256:<hex>".
-func Digest(module []byte) string { panic("not built yet") }
-
-// Check scans a module before it is compiled. maxMemory is in bytes; 0 means
-// MaxMemory. The error is *Refusal.
-func Check(module []byte, maxMemory uint64) (Info, error) { panic("not built yet") }
-
-// ManifestOf reads the custom section octopus.manifest.
-func ManifestOf(module []byte) (spec.Manifest, error) { panic("not built yet") }
-
-// Pack puts a manifest into a module, replacing one that is there.
-func Pack(module, manifestJSON []byte) ([]byte, error) { panic("not built yet") }
 
 // PoolConfig says where and how runners work.
 type PoolConfig struct {

@@ -1,0 +1,35 @@
+package wasmplugins
+
+import "encoding/binary"
+
+// clampTable returns the module with its table's maximum set to maxTable or
+// what it has, whichever is less: tables are not under the memory limit. The
+// module has passed Check; where nothing changes it is returned as it is.
+func clampTable(module []byte) []byte {
+	var out []byte
+	_ = sections(module, func(s section) bool {
+		if s.id != secTable || len(s.body) < 4 {
+			return s.id == secCustom || order[s.id] < order[secTable]
+		}
+		r := reader{raw: s.body, pos: 1}
+		element, flags, minimum := r.byte(), r.byte(), r.u32()
+		maximum := uint32(maxTable)
+		if flags == 1 {
+			if maximum = r.u32(); maximum <= maxTable {
+				return false
+			}
+			maximum = maxTable
+		}
+		body := binary.AppendUvarint([]byte{1, element, 1}, uint64(minimum))
+		body = binary.AppendUvarint(body, uint64(maximum))
+		out = make([]byte, 0, len(module)+8)
+		out = append(append(out, module[:s.start]...), secTable)
+		out = binary.AppendUvarint(out, uint64(len(body)))
+		out = append(append(out, body...), module[s.end:]...)
+		return false
+	})
+	if out == nil {
+		return module
+	}
+	return out
+}

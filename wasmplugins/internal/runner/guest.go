@@ -1,0 +1,211 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tetratelabs/wazero/sys"
+
+	"octopus/wasmplugins/internal/frame"
+)
+
+// clockStep is the precision of the guest's clocks. A finer one measures
+// what other processes do.
+const clockStep = time.Millisecond
+
+// compile compiles a module, or loads it from the folder's cache.
+func compile(folder string, module []byte) (wazero.Runtime, wazero.CompiledModule, error) {
+	ctx := context.Background()
+	cache, err := wazero.NewCompilationCacheWithDir(folder)
+	if err != nil {
+		return nil, nil, fmt.Errorf("compilation cache: %w", err)
+	}
+	// The deadline is SIGKILL; WithCloseOnContextDone would cost 4 to 18
+	// times on loops and miss the bad cases. The memory limit is memory's.
+	config := wazero.NewRuntimeConfigCompiler().
+		WithCoreFeatures(api.CoreFeaturesV2).
+		WithDebugInfoEnabled(false).
+		WithCompilationCache(cache)
+	rt := wazero.NewRuntimeWithConfig(ctx, config)
+	compiled, err := rt.CompileModule(ctx, module)
+	if err != nil {
+		return nil, nil, fmt.Errorf("compiling: %w", err)
+	}
+	return rt, compiled, nil
+}
+
+// guest runs executions of one module, one at a time, each in an instance of
+// its own.
+type guest struct {
+	p        *process
+	rt       wazero.Runtime
+	compiled wazero.CompiledModule
+	base     wazero.ModuleConfig
+	ctx      context.Context
+	mem      *memory
+	logs     *logs
+	out      output
+	pending  []byte // the reply that the guest may read
+}
+
+func newGuest(p *process, rt wazero.Runtime, compiled wazero.CompiledModule, limit uint64) (*guest, error) {
+	mem, err := newMemory(limit)
+	if err != nil {
+		return nil, fmt.Errorf("guest memory: %w", err)
+	}
+	g := &guest{p: p, rt: rt, compiled: compiled, mem: mem, logs: newLogs(p.send)}
+	g.out.send = p.send
+	g.ctx = experimental.WithMemoryAllocator(context.Background(), mem)
+	if _, err := wasi_snapshot_preview1.Instantiate(g.ctx, rt); err != nil {
+		return nil, fmt.Errorf("WASI: %w", err)
+	}
+	if err := g.hostModule(); err != nil {
+		return nil, fmt.Errorf("octopus_v1: %w", err)
+	}
+	began := time.Now()
+	g.base = wazero.NewModuleConfig().
+		WithName("").
+		WithStartFunctions().
+		WithArgs("plugin").
+		WithRandSource(rand.Reader).
+		WithWalltime(func() (int64, int32) {
+			now := time.Now().Truncate(clockStep)
+			return now.Unix(), int32(now.Nanosecond())
+		}, sys.ClockResolution(clockStep)).
+		WithNanotime(func() int64 {
+			return int64(time.Since(began).Truncate(clockStep))
+		}, sys.ClockResolution(clockStep)).
+		WithNanosleep(func(ns int64) {
+			g.logs.Flush()
+			time.Sleep(time.Duration(ns))
+		})
+	return g, nil
+}
+
+// errOutput ends a guest that prints too much.
+var errOutput = errors.New("too much output")
+
+// output is the guest's standard output. It goes to the pool in pieces.
+type output struct {
+	send  func(kind byte, parts ...[]byte) error
+	buf   []byte
+	left  uint64
+	overs bool
+}
+
+// Write panics beyond the cap: an error would only be an errno to the guest.
+func (o *output) Write(p []byte) (int, error) {
+	if uint64(len(p)) > o.left {
+		o.overs = true
+		o.add(p[:o.left])
+		o.left = 0
+		panic(errOutput)
+	}
+	o.left -= uint64(len(p))
+	o.add(p)
+	return len(p), nil
+}
+
+func (o *output) add(p []byte) {
+	for len(p) > 0 {
+		n := min(len(p), frame.MaxPiece-len(o.buf))
+		o.buf = append(o.buf, p[:n]...)
+		if p = p[n:]; len(o.buf) == frame.MaxPiece {
+			_ = o.send(frame.Out, o.buf)
+			o.buf = o.buf[:0]
+		}
+	}
+}
+
+// execute runs one guest. The error is the pipe's.
+func (g *guest) execute(payload []byte) error {
+	start, request, err := frame.ParseStart(payload)
+	if err != nil {
+		return err
+	}
+	g.out.buf, g.out.left, g.out.overs = g.out.buf[:0], start.Stdout, false
+	g.logs.begin(int(start.LogBytes), int(start.LogRate))
+	g.pending = nil
+	// The frame's buffer is reused by the next host call.
+	config := g.base.WithStdin(bytes.NewReader(bytes.Clone(request))).WithStdout(&g.out).WithStderr(g.logs)
+	for _, e := range start.Env {
+		name, value, _ := strings.Cut(e, "=")
+		config = config.WithEnv(name, value)
+	}
+	began := time.Now()
+	err = g.start(config)
+	f := g.finish(err)
+	f.GuestNS = int64(time.Since(began))
+	f.Peak, f.Refused = g.mem.peak, g.mem.refused
+	f.LogCut = g.logs.end()
+	g.mem.reset()
+	if err := g.p.finish(g.out.buf, f); err != nil {
+		return err
+	}
+	if cap(g.out.buf) > 64<<10 {
+		g.out.buf = nil
+	}
+	return nil
+}
+
+// start instantiates the module and calls _start.
+func (g *guest) start(config wazero.ModuleConfig) error {
+	mod, err := g.rt.InstantiateModule(g.ctx, g.compiled, config)
+	if err != nil {
+		return err
+	}
+	defer mod.Close(g.ctx)
+	_, err = mod.ExportedFunction("_start").Call(g.ctx)
+	return err
+}
+
+// finish says how a guest ended.
+func (g *guest) finish(err error) frame.Finish {
+	var exit *sys.ExitError
+	switch {
+	case g.out.overs:
+		return frame.Finish{Fault: "output_limit"}
+	case err == nil:
+		return frame.Finish{}
+	case errors.As(err, &exit):
+		return frame.Finish{Exit: exit.ExitCode()}
+	}
+	text := err.Error()
+	return frame.Finish{Fault: "trap", Message: strings.ToValidUTF8(text[:min(len(text), 4096)], "?")}
+}
+
+// finish sends the rest of the output and how it ended, in one write.
+func (p *process) finish(rest []byte, f frame.Finish) error {
+	raw, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(rest) > 0 {
+		if err := p.out.Queue(frame.Out, rest); err != nil {
+			return err
+		}
+	}
+	return p.out.Write(frame.End, raw)
+}
+
+// gone ends the process: the pool is.
+func gone(err error) {
+	if err != nil && err != io.EOF {
+		fmt.Fprintln(os.Stderr, "pipe to the pool:", err)
+	}
+	os.Exit(0)
+}
