@@ -1,0 +1,130 @@
+package views
+
+import (
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"octopus/internal/octopus"
+)
+
+// Field is one input of a form that was made from a JSON Schema.
+type Field struct {
+	Name        string // of the input, "p.url"
+	Label       string
+	Kind        string // text, password, email, url, number, checkbox, select, textarea, list, json
+	Value       string
+	Checked     bool
+	Options     []Option
+	Placeholder string
+	Help        string
+	Required    bool
+	Error       string
+	Min, Max    string
+	Step        string
+}
+
+// id is the element's id: names have dots, which selectors read as classes.
+func (f Field) id() string { return "f-" + f.Name }
+
+// optional fields that are empty go into a fold, so that the common case fits a screen.
+func (f Field) folded() bool {
+	return !f.Required && f.Error == "" && f.Kind != "checkbox" && f.Value == ""
+}
+
+// Target is the part of a form that says where.
+type Target struct {
+	Mode     octopus.TargetMode
+	Count    int
+	Agent    string
+	Selector string
+	Agents   []Option
+	Matching string // how many match, in words
+	Error    string // about the selector or the agent
+}
+
+// Work is what a run form and a task form have in common.
+type Work struct {
+	Plugin, Version, Action string
+	Description             string
+	Actions                 []Option
+	Fields                  []Field
+	Target                  Target
+	Missing                 []string // grants that it lacks, a sentence each
+	MayGrant                bool
+	Timeout, Attempts       string // as typed; "" is the default
+	OnLost                  string
+	Priority                string
+	TimeoutHint             string // the plugin's own
+	Idempotent              bool
+	Problem                 string
+	Errors                  map[string]string // by input name
+	Compact                 bool              // on the first page: fewer fields show at once
+}
+
+func (w Work) main() (out []Field) {
+	for _, f := range w.Fields {
+		if !w.Compact || !f.folded() {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (w Work) rest() (out []Field) {
+	for _, f := range w.Fields {
+		if w.Compact && f.folded() {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// advanced reports whether the policies differ from their defaults, so that the fold opens.
+func (w Work) advanced() bool {
+	return w.Timeout != "" || w.Attempts != "" || w.Priority != "" || w.OnLost == string(octopus.OnLostRetry) ||
+		w.Errors["timeout"]+w.Errors["attempts"]+w.Errors["priority"]+w.Errors["on_lost"] != ""
+}
+
+// Choice is a plugin's action in the picker.
+type Choice struct {
+	Plugin, Action, Description, Href string
+	Icon                              string
+	Current                           bool
+}
+
+// RunForm is the page to run something once.
+type RunForm struct {
+	Page
+	Query   string
+	Choices []Choice
+	Work    *Work // nil: nothing is chosen yet
+}
+
+// fieldAttrs are the attributes that every kind of input has.
+func fieldAttrs(f Field) templ.Attributes {
+	a := templ.Attributes{}
+	set := func(name, value string) {
+		if value != "" {
+			a[name] = value
+		}
+	}
+	set("placeholder", f.Placeholder)
+	set("min", f.Min)
+	set("max", f.Max)
+	set("step", f.Step)
+	a["required"] = f.Required
+	if f.Kind == "password" {
+		a["autocomplete"] = "off"
+	}
+	var about []string
+	if f.Help != "" {
+		about = append(about, f.id()+"-help")
+	}
+	if f.Error != "" {
+		a["aria-invalid"] = "true"
+		about = append(about, f.id()+"-error")
+	}
+	set("aria-describedby", strings.Join(about, " "))
+	return a
+}
