@@ -2,25 +2,12 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"octopus/internal/octopus"
 )
-
-// Store is the database. It is safe for concurrent use.
-type Store struct{}
-
-// ErrNoChange is returned by a step that has nothing to change. Step then returns the execution and no error.
-var ErrNoChange = errors.New("nothing to change")
-
-func Open(ctx context.Context, o Options) (*Store, error)   { panic("not built yet") }
-func (s *Store) Close() error                               { panic("not built yet") }
-func (s *Store) Dialect() string                            { panic("not built yet") }
-func (s *Store) Health(ctx context.Context) (Health, error) { panic("not built yet") }
-func (s *Store) Statements() int64                          { panic("not built yet") }
-func (s *Store) Now() time.Time                             { panic("not built yet") }
 
 func (s *Store) Secret(ctx context.Context, name string, n int) ([]byte, error) {
 	panic("not built yet")
@@ -31,60 +18,13 @@ func (s *Store) TakeMeta(ctx context.Context, key string) (string, error) { pani
 func (s *Store) RenewServer(ctx context.Context, server Server) error     { panic("not built yet") }
 func (s *Store) Servers(ctx context.Context) ([]Server, error)            { panic("not built yet") }
 
-func (s *Store) CreateRun(ctx context.Context, n NewRun) (run octopus.Run, replay bool, err error) {
-	panic("not built yet")
-}
-func (s *Store) ExpandRun(ctx context.Context, runID string) (left int, err error) {
-	panic("not built yet")
-}
-func (s *Store) UnexpandedRuns(ctx context.Context) ([]string, error) { panic("not built yet") }
-func (s *Store) Step(ctx context.Context, id string, step func(x octopus.Execution, now time.Time) (Change, error)) (octopus.Execution, error) {
-	panic("not built yet")
-}
-func (s *Store) StepBatch(ctx context.Context, ids []string, step func(x octopus.Execution, now time.Time) (Change, error)) ([]octopus.Execution, error) {
-	panic("not built yet")
-}
-func (s *Store) Claim(ctx context.Context, q ClaimQuery, offer func(x octopus.Execution, a ClaimAgent, now time.Time) (Change, error)) ([]octopus.Execution, error) {
-	panic("not built yet")
-}
-func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	panic("not built yet")
-}
-func (s *Store) Held(ctx context.Context, agentID string) ([]octopus.Execution, error) {
-	panic("not built yet")
-}
-func (s *Store) UndeliveredCancels(ctx context.Context, agentIDs []string) ([]octopus.Execution, error) {
-	panic("not built yet")
-}
-func (s *Store) QueuedPools(ctx context.Context) (pools, agentIDs []string, err error) {
-	panic("not built yet")
-}
-func (s *Store) Execution(ctx context.Context, id string) (octopus.Execution, error) {
-	panic("not built yet")
-}
 func (s *Store) Executions(ctx context.Context, f ExecutionFilter, p Page) (items []octopus.Execution, next string, err error) {
 	panic("not built yet")
 }
-func (s *Store) Run(ctx context.Context, id string) (octopus.Run, error) { panic("not built yet") }
 func (s *Store) Runs(ctx context.Context, f RunFilter, p Page) (items []octopus.Run, next string, err error) {
 	panic("not built yet")
 }
 func (s *Store) RunExecutions(ctx context.Context, runID string, p Page) (items []octopus.Execution, next string, err error) {
-	panic("not built yet")
-}
-func (s *Store) Events(ctx context.Context, executionID string) ([]octopus.Event, error) {
-	panic("not built yet")
-}
-func (s *Store) Attempts(ctx context.Context, executionID string) ([]octopus.Attempt, error) {
-	panic("not built yet")
-}
-func (s *Store) Results(ctx context.Context, executionID string) ([]octopus.NamedResult, error) {
-	panic("not built yet")
-}
-func (s *Store) Evidence(ctx context.Context, executionID string) ([]Evidence, error) {
-	panic("not built yet")
-}
-func (s *Store) SaveProgress(ctx context.Context, id string, fence int64, p octopus.Progress) error {
 	panic("not built yet")
 }
 func (s *Store) AppendLogs(ctx context.Context, chunks []octopus.LogChunk) (acked map[string]int64, err error) {
@@ -187,14 +127,6 @@ func (s *Store) KVDelete(ctx context.Context, plugin, key string) (found bool, e
 func (s *Store) KVList(ctx context.Context, plugin, prefix string, limit int) (keys []string, more bool, err error) {
 	panic("not built yet")
 }
-func (s *Store) CachePut(ctx context.Context, e octopus.CacheEntry) error { panic("not built yet") }
-func (s *Store) CacheGet(ctx context.Context, region, key string) (e octopus.CacheEntry, found bool, err error) {
-	panic("not built yet")
-}
-func (s *Store) CacheList(ctx context.Context, region, prefix string, limit int) ([]octopus.CacheEntry, error) {
-	panic("not built yet")
-}
-func (s *Store) CacheDelete(ctx context.Context, region, key string) error { panic("not built yet") }
 
 func (s *Store) CountUsers(ctx context.Context) (int, error) { panic("not built yet") }
 
@@ -250,3 +182,11 @@ func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (int, er
 	panic("not built yet")
 }
 func (s *Store) PurgeExpired(ctx context.Context) (Expired, error) { panic("not built yet") }
+
+type touched struct{}
+
+func startTouched(s *Store) *touched { return &touched{} }
+func (t *touched) stop()             {}
+func (s *Store) openPostgres(ctx context.Context, url string) (*sql.DB, error) {
+	panic("not built yet")
+}

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"octopus/internal/octopus"
+)
+
+const payloadSQL = `SELECT coalesce(p.params, ''), coalesce(p.response, '') FROM executions x
+LEFT JOIN execution_payloads p ON p.execution_id = x.id WHERE x.id = ?`
+
+// Execution returns an execution with its Params and Response.
+func (s *Store) Execution(ctx context.Context, id string) (octopus.Execution, error) {
+	x, err := loadExecution(ctx, s.reads, id)
+	if err != nil {
+		return x, s.notFound(err, "execution", id)
+	}
+	if err := s.reads.row(ctx, payloadSQL, id).Scan(rawInto{&x.Params}, rawInto{&x.Response}); err != nil {
+		return x, s.notFound(err, "execution", id)
+	}
+	if x.Params == nil {
+		x.Params, err = runParams(ctx, s.reads, x.RunID)
+	}
+	return x, s.fail("params", err)
+}
+
+// runParams reads the params of a run.
+func runParams(ctx context.Context, q queryer, runID string) (json.RawMessage, error) {
+	var work workRow
+	err := q.row(ctx, "SELECT work FROM run_payloads WHERE run_id = ?", runID).Scan(jsonInto{&work})
+	return work.Params, err
+}
+
+// addParams reads the params of executions that are about to be offered.
+func addParams(ctx context.Context, q queryer, executions []octopus.Execution) error {
+	ofRun := make(map[string]json.RawMessage)
+	for i := range executions {
+		x := &executions[i]
+		var own, response json.RawMessage
+		if err := q.row(ctx, payloadSQL, x.ID).Scan(rawInto{&own}, rawInto{&response}); err != nil {
+			return err
+		}
+		if own != nil {
+			x.Params = own
+			continue
+		}
+		params, known := ofRun[x.RunID]
+		if !known {
+			var err error
+			if params, err = runParams(ctx, q, x.RunID); err != nil {
+				return err
+			}
+			ofRun[x.RunID] = params
+		}
+		x.Params = params
+	}
+	return nil
+}
+
+var heldSQL = "SELECT " + executionColumns + " FROM executions WHERE agent_id = ? AND status IN ('offered', 'running') ORDER BY id"
+
+// Held returns what an agent was offered or runs, oldest first, without Params.
+func (s *Store) Held(ctx context.Context, agentID string) ([]octopus.Execution, error) {
+	held, err := list(ctx, s.reads, scanExecution, heldSQL, agentID)
+	return held, s.fail("held executions", err)
+}
+
+// UndeliveredCancels returns the running executions on these agents whose cancel is not confirmed yet.
+func (s *Store) UndeliveredCancels(ctx context.Context, agentIDs []string) ([]octopus.Execution, error) {
+	var all []octopus.Execution
+	for start := 0; start < len(agentIDs); start += MaxLimit {
+		ids := agentIDs[start:min(start+MaxLimit, len(agentIDs))]
+		some, err := list(ctx, s.reads, scanExecution, "SELECT "+executionColumns+
+			" FROM executions WHERE cancelling AND status = 'running' AND agent_id IN ("+marks(len(ids))+")", anys(ids)...)
+		if err != nil {
+			return nil, s.fail("undelivered cancels", err)
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+func anys[T any](items []T) []any {
+	args := make([]any, len(items))
+	for i := range items {
+		args[i] = items[i]
+	}
+	return args
+}
+
+const (
+	dueSQL = "SELECT id FROM executions WHERE due_at > 0 AND due_at <= ? ORDER BY due_at LIMIT ?"
+	// Work whose not_before has just passed is due once or twice, so that a sweeper wakes its pool; then it is
+	// the claimer's.
+	laterSQL = `SELECT id FROM executions WHERE status = 'queued' AND not_before > 0 AND not_before > ? AND not_before <= ?
+ORDER BY not_before LIMIT ?`
+	laterWindow = 3 * time.Second
+)
+
+// Due returns executions whose offer, deadline or wait has run out at now, the longest overdue first, and queued
+// ones whose not_before passed within the last 3 s.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	ids, err := list(ctx, s.reads, one[string], dueSQL, micros(now), limit)
+	if err != nil || len(ids) >= limit {
+		return ids, s.fail("due executions", err)
+	}
+	later, err := list(ctx, s.reads, one[string], laterSQL, micros(now.Add(-laterWindow)), micros(now), limit-len(ids))
+	return append(ids, later...), s.fail("due executions", err)
+}
+
+// QueuedPools returns the pools and the agents that queued work waits for, for wake-ups after a start.
+func (s *Store) QueuedPools(ctx context.Context) (pools, agentIDs []string, err error) {
+	if pools, err = s.distinct(ctx, "pool", "bound_agent = ''"); err != nil {
+		return nil, nil, s.fail("queued pools", err)
+	}
+	agentIDs, err = s.distinct(ctx, "bound_agent", "bound_agent <> ''")
+	return pools, agentIDs, s.fail("queued pools", err)
+}
+
+// distinct skips from one value of an indexed column to the next: a pool may hold a million rows.
+func (s *Store) distinct(ctx context.Context, column, where string) ([]string, error) {
+	first := "SELECT " + column + " FROM executions WHERE status = 'queued' AND " + where
+	values, err := list(ctx, s.reads, one[string], first+" ORDER BY "+column+" LIMIT 1")
+	for err == nil && len(values) > 0 {
+		var more []string
+		more, err = list(ctx, s.reads, one[string], first+" AND "+column+" > ? ORDER BY "+column+" LIMIT 1", values[len(values)-1])
+		if len(more) == 0 {
+			break
+		}
+		values = append(values, more...)
+	}
+	return values, err
+}

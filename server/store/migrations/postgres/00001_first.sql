@@ -1,0 +1,390 @@
+-- +goose Up
+-- Times are microseconds UTC, 0 is "not set". Durations are microseconds. JSON is text.
+
+CREATE TABLE meta (
+    key   TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+CREATE TABLE servers (
+    id         TEXT NOT NULL PRIMARY KEY,
+    url        TEXT NOT NULL,
+    version    TEXT NOT NULL,
+    agents     BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    renewed_at BIGINT NOT NULL
+);
+
+CREATE TABLE tasks (
+    id          TEXT NOT NULL PRIMARY KEY,
+    name        TEXT NOT NULL,
+    description TEXT NOT NULL,
+    folder      TEXT NOT NULL,
+    labels      TEXT NOT NULL,
+    type        TEXT NOT NULL,
+    plugin      TEXT NOT NULL,
+    work        TEXT NOT NULL,
+    enabled     BOOLEAN NOT NULL,
+    revision    BIGINT NOT NULL,
+    owner       TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    created_by  TEXT NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    updated_by  TEXT NOT NULL,
+    deleted_at  BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX tasks_name ON tasks (name) WHERE deleted_at = 0;
+CREATE INDEX tasks_plugin ON tasks (plugin) WHERE deleted_at = 0;
+
+CREATE TABLE runs (
+    id            TEXT NOT NULL PRIMARY KEY,
+    task_id       TEXT NOT NULL,
+    task_name     TEXT NOT NULL,
+    task_revision BIGINT NOT NULL,
+    plugin        TEXT NOT NULL,
+    version       TEXT NOT NULL,
+    digest        TEXT NOT NULL,
+    action        TEXT NOT NULL,
+    target        TEXT NOT NULL,
+    retry_of      TEXT NOT NULL,
+    created_by    TEXT NOT NULL,
+    source        TEXT NOT NULL,
+    total         BIGINT NOT NULL,
+    planned       BIGINT NOT NULL, -- executions that are still to be inserted
+    queued        BIGINT NOT NULL,
+    offered       BIGINT NOT NULL,
+    running       BIGINT NOT NULL,
+    succeeded     BIGINT NOT NULL,
+    failed        BIGINT NOT NULL,
+    timed_out     BIGINT NOT NULL,
+    cancelled     BIGINT NOT NULL,
+    lost          BIGINT NOT NULL,
+    expired       BIGINT NOT NULL,
+    rejected      BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    started_at    BIGINT NOT NULL,
+    finished_at   BIGINT NOT NULL,
+    status        TEXT NOT NULL GENERATED ALWAYS AS (CASE
+        WHEN queued + offered + running > 0 THEN
+            CASE WHEN running + succeeded + failed + timed_out + cancelled + lost + expired + rejected = 0
+                 THEN 'queued' ELSE 'running' END
+        WHEN succeeded + failed + timed_out + cancelled + lost + expired + rejected = 0 THEN 'queued'
+        WHEN planned > 0 THEN 'running'
+        WHEN failed + timed_out + lost + expired + rejected > 0 THEN 'failed'
+        WHEN cancelled > 0 THEN 'cancelled'
+        ELSE 'succeeded' END) STORED
+);
+CREATE INDEX runs_task ON runs (task_id, id) WHERE task_id <> '';
+CREATE INDEX runs_plugin ON runs (plugin, id);
+CREATE INDEX runs_live ON runs (status, id) WHERE finished_at = 0;
+CREATE INDEX runs_bad ON runs (status, id) WHERE status IN ('failed', 'cancelled');
+CREATE INDEX runs_planned ON runs (id) WHERE planned > 0;
+
+-- What lists never read.
+CREATE TABLE run_payloads (
+    run_id   TEXT NOT NULL PRIMARY KEY,
+    work     TEXT NOT NULL,
+    labels   TEXT NOT NULL,
+    left_out TEXT NOT NULL,
+    plan     TEXT NOT NULL -- executions that are still to be inserted
+);
+
+CREATE TABLE executions (
+    id             TEXT NOT NULL PRIMARY KEY,
+    run_id         TEXT NOT NULL,
+    task_id        TEXT NOT NULL,
+    task_name      TEXT NOT NULL,
+    plugin         TEXT NOT NULL,
+    plugin_version TEXT NOT NULL,
+    digest         TEXT NOT NULL,
+    action         TEXT NOT NULL,
+    mode           TEXT NOT NULL,
+    bound_agent    TEXT NOT NULL,
+    pool           TEXT NOT NULL,
+    spread         BOOLEAN NOT NULL, -- any(n), n > 1: no two executions of the run on one agent
+    max_attempts   BIGINT NOT NULL,
+    on_lost        TEXT NOT NULL,
+    idempotent     BOOLEAN NOT NULL,
+    priority       BIGINT NOT NULL,
+    memory         BIGINT NOT NULL,
+    timeout        BIGINT NOT NULL,
+    lost_after     BIGINT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    retry_of       TEXT NOT NULL,
+    created_by     TEXT NOT NULL,
+
+    excluded         TEXT NOT NULL,
+    agent_id         TEXT NOT NULL,
+    agent_name       TEXT NOT NULL,
+    status           TEXT NOT NULL,
+    silent           BOOLEAN NOT NULL,
+    cancelling       BOOLEAN NOT NULL,
+    fence            BIGINT NOT NULL,
+    attempt          BIGINT NOT NULL,
+    progress         TEXT NOT NULL,
+    waiting          TEXT NOT NULL,
+    reason_code      TEXT NOT NULL,
+    reason_message   TEXT NOT NULL,
+    status_code      BIGINT NOT NULL,
+    message          TEXT NOT NULL,
+    usage            TEXT NOT NULL,
+    queued_at        BIGINT NOT NULL,
+    offered_at       BIGINT NOT NULL,
+    go_at            BIGINT NOT NULL,
+    started_at       BIGINT NOT NULL,
+    finished_at      BIGINT NOT NULL,
+    offer_expires_at BIGINT NOT NULL,
+    deadline_at      BIGINT NOT NULL,
+    not_before       BIGINT NOT NULL,
+    wait_until       BIGINT NOT NULL,
+    cancelled_at     BIGINT NOT NULL,
+    cancelled_by     TEXT NOT NULL,
+    last_log         TEXT NOT NULL,
+    log_seq          BIGINT NOT NULL,
+    due_at           BIGINT NOT NULL -- the earliest timer that its state arms, 0 for none
+);
+CREATE INDEX executions_run ON executions (run_id);
+CREATE INDEX executions_task ON executions (task_id, id) WHERE task_id <> '';
+CREATE INDEX executions_agent ON executions (agent_id, id) WHERE agent_id <> '';
+CREATE INDEX executions_plugin ON executions (plugin, id);
+CREATE INDEX executions_held ON executions (agent_id, id) WHERE status IN ('offered', 'running');
+CREATE INDEX executions_pool ON executions (pool, priority DESC, id) WHERE status = 'queued' AND bound_agent = '';
+CREATE INDEX executions_bound ON executions (bound_agent, priority DESC, id) WHERE status = 'queued' AND bound_agent <> '';
+CREATE INDEX executions_bad ON executions (status, id) WHERE status IN ('failed', 'timed_out', 'cancelled', 'lost', 'expired', 'rejected');
+CREATE INDEX executions_live ON executions (status, id) WHERE status IN ('queued', 'offered', 'running');
+CREATE INDEX executions_due ON executions (due_at) WHERE due_at > 0;
+CREATE INDEX executions_later ON executions (not_before) WHERE status = 'queued' AND not_before > 0;
+CREATE INDEX executions_cancelling ON executions (agent_id) WHERE cancelling AND status = 'running';
+CREATE UNIQUE INDEX executions_spread ON executions (run_id, agent_id) WHERE spread AND status IN ('offered', 'running');
+
+CREATE TABLE execution_payloads (
+    execution_id TEXT NOT NULL PRIMARY KEY,
+    params       TEXT NOT NULL, -- '' where they are the run's
+    response     TEXT NOT NULL
+);
+
+CREATE TABLE events (
+    execution_id TEXT NOT NULL,
+    id           BIGINT NOT NULL,
+    kind         TEXT NOT NULL,
+    agent_id     TEXT NOT NULL,
+    agent_name   TEXT NOT NULL,
+    message      TEXT NOT NULL,
+    duration     BIGINT NOT NULL,
+    attempt      BIGINT NOT NULL,
+    at           BIGINT NOT NULL,
+    PRIMARY KEY (execution_id, id)
+);
+
+CREATE TABLE attempts (
+    execution_id   TEXT NOT NULL,
+    number         BIGINT NOT NULL,
+    fence          BIGINT NOT NULL,
+    agent_id       TEXT NOT NULL,
+    agent_name     TEXT NOT NULL,
+    status         TEXT NOT NULL,
+    reason_code    TEXT NOT NULL,
+    reason_message TEXT NOT NULL,
+    go_at          BIGINT NOT NULL,
+    started_at     BIGINT NOT NULL,
+    finished_at    BIGINT NOT NULL,
+    PRIMARY KEY (execution_id, number)
+);
+
+CREATE TABLE results (
+    execution_id TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    value        TEXT NOT NULL,
+    at           BIGINT NOT NULL,
+    PRIMARY KEY (execution_id, name)
+);
+
+CREATE TABLE evidence (
+    execution_id TEXT NOT NULL,
+    id           BIGINT NOT NULL,
+    at           BIGINT NOT NULL,
+    body         TEXT NOT NULL,
+    PRIMARY KEY (execution_id, id)
+);
+
+CREATE TABLE log_chunks (
+    execution_id TEXT NOT NULL,
+    seq          BIGINT NOT NULL,
+    attempt      BIGINT NOT NULL,
+    stream       TEXT NOT NULL,
+    body         BYTEA NOT NULL,
+    PRIMARY KEY (execution_id, seq)
+);
+
+CREATE TABLE blobs (
+    sha        TEXT NOT NULL PRIMARY KEY,
+    data       BYTEA NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX blobs_age ON blobs (created_at);
+
+CREATE TABLE idempotency (
+    scope      TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    body_hash  BYTEA NOT NULL,
+    made       TEXT NOT NULL, -- id of what the first call made
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (scope, key)
+);
+CREATE INDEX idempotency_age ON idempotency (created_at);
+
+CREATE TABLE agents (
+    id              TEXT NOT NULL PRIMARY KEY,
+    name            TEXT NOT NULL UNIQUE,
+    public_key      BYTEA NOT NULL UNIQUE,
+    labels          TEXT NOT NULL,
+    slots           BIGINT NOT NULL,
+    facts           TEXT NOT NULL,
+    enabled         BOOLEAN NOT NULL,
+    drained         BOOLEAN NOT NULL,
+    revoked         BOOLEAN NOT NULL,
+    created_at      BIGINT NOT NULL,
+    enrolled_by     TEXT NOT NULL,
+    session_epoch   BIGINT NOT NULL,
+    server_id       TEXT NOT NULL, -- of the open session, '' when none is open
+    connected_at    BIGINT NOT NULL,
+    disconnected_at BIGINT NOT NULL,
+    last_refusal    TEXT NOT NULL,
+    last_refusal_at BIGINT NOT NULL
+);
+CREATE INDEX agents_server ON agents (server_id) WHERE server_id <> '';
+
+CREATE TABLE agent_sessions (
+    agent_id        TEXT NOT NULL,
+    epoch           BIGINT NOT NULL,
+    server_id       TEXT NOT NULL,
+    incarnation     TEXT NOT NULL,
+    remote_addr     TEXT NOT NULL,
+    connected_at    BIGINT NOT NULL,
+    disconnected_at BIGINT NOT NULL,
+    cause           TEXT NOT NULL,
+    PRIMARY KEY (agent_id, epoch)
+);
+CREATE INDEX agent_sessions_open ON agent_sessions (server_id) WHERE disconnected_at = 0;
+
+CREATE TABLE join_tokens (
+    id         TEXT NOT NULL PRIMARY KEY,
+    name       TEXT NOT NULL,
+    hash       BYTEA NOT NULL UNIQUE,
+    labels     TEXT NOT NULL,
+    uses       BIGINT NOT NULL,
+    max_uses   BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL
+);
+
+CREATE TABLE plugins (
+    id          TEXT NOT NULL PRIMARY KEY,
+    name        TEXT NOT NULL UNIQUE,
+    description TEXT NOT NULL,
+    source      TEXT NOT NULL,
+    enabled     BOOLEAN NOT NULL,
+    created_at  BIGINT NOT NULL
+);
+
+CREATE TABLE plugin_versions (
+    plugin     TEXT NOT NULL,
+    version    TEXT NOT NULL,
+    digest     TEXT NOT NULL UNIQUE,
+    size       BIGINT NOT NULL,
+    status     TEXT NOT NULL,
+    author     TEXT NOT NULL,
+    license    TEXT NOT NULL,
+    manifest   TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    PRIMARY KEY (plugin, version)
+);
+
+CREATE TABLE modules (
+    digest TEXT NOT NULL PRIMARY KEY,
+    data   BYTEA NOT NULL
+);
+
+CREATE TABLE grants (
+    digest       TEXT NOT NULL PRIMARY KEY,
+    capabilities TEXT NOT NULL,
+    granted_by   TEXT NOT NULL,
+    granted_at   BIGINT NOT NULL
+);
+
+CREATE TABLE plugin_values (
+    plugin     TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    value      TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (plugin, key)
+);
+CREATE INDEX plugin_values_expiry ON plugin_values (expires_at) WHERE expires_at > 0;
+
+CREATE TABLE cache_entries (
+    region     TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    value      TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (region, key)
+);
+CREATE INDEX cache_entries_expiry ON cache_entries (expires_at) WHERE expires_at > 0;
+
+CREATE TABLE users (
+    id              TEXT NOT NULL PRIMARY KEY,
+    username        TEXT NOT NULL UNIQUE,
+    email           TEXT NOT NULL,
+    display_name    TEXT NOT NULL,
+    role            TEXT NOT NULL,
+    password_hash   TEXT NOT NULL,
+    active          BOOLEAN NOT NULL,
+    zone            TEXT NOT NULL,
+    theme           TEXT NOT NULL,
+    params          TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    last_login      BIGINT NOT NULL,
+    failed_attempts BIGINT NOT NULL,
+    delayed_until   BIGINT NOT NULL
+);
+
+CREATE TABLE sessions (
+    id         TEXT NOT NULL PRIMARY KEY,
+    hash       BYTEA NOT NULL UNIQUE,
+    user_id    TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    user_agent TEXT NOT NULL,
+    remote_ip  TEXT NOT NULL
+);
+CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_expiry ON sessions (expires_at);
+
+CREATE TABLE tokens (
+    id         TEXT NOT NULL PRIMARY KEY,
+    name       TEXT NOT NULL,
+    hash       BYTEA NOT NULL UNIQUE,
+    user_id    TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    role       TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    last_used  BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL
+);
+CREATE INDEX tokens_user ON tokens (user_id);
+
+-- How many executions ended in an hour; hour 0 holds how many are in a live state now. One row a server, so
+-- that two servers do not fight for it; readers add them up.
+CREATE TABLE rollups (
+    server_id TEXT NOT NULL,
+    hour      BIGINT NOT NULL,
+    plugin    TEXT NOT NULL,
+    status    TEXT NOT NULL,
+    n         BIGINT NOT NULL,
+    last_at   BIGINT NOT NULL,
+    PRIMARY KEY (server_id, hour, plugin, status)
+);
+CREATE INDEX rollups_hour ON rollups (hour);
