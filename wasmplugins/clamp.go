@@ -33,3 +33,19 @@ func clampTable(module []byte) []byte {
 	}
 	return out
 }
+
+// fitsMemory repeats the one check that depends on the job: a module that was
+// compiled for a larger limit must not start under a smaller one.
+func fitsMemory(module []byte, limit uint64) error {
+	c := checker{maxMemory: limit}
+	err := sections(module, func(s section) bool {
+		if s.id == secMemory {
+			c.err = c.memorySection(&reader{raw: s.body})
+		}
+		return s.id == secCustom || order[s.id] < order[secMemory]
+	})
+	if err == nil {
+		err = c.err
+	}
+	return err
+}

@@ -1,0 +1,171 @@
+package wasmplugins
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// cache is the folder of compiled modules: <dir>/compiled/<version>/<digest>,
+// each as wazero wrote it. Compile children write fresh folders beside it;
+// only this process moves them in, and runners only read.
+type cache struct {
+	root  string // of this compiler's version
+	fresh string
+	spill string
+}
+
+// clampVersion goes into the cache's path: it changes with clampTable.
+const clampVersion = "1"
+
+func newCache(dir string) (*cache, error) {
+	c := &cache{
+		root:  filepath.Join(dir, "compiled", compilerVersion()),
+		fresh: filepath.Join(dir, "fresh"),
+		spill: filepath.Join(dir, "spill"),
+	}
+	for _, leftover := range []string{c.fresh, c.spill} { // of a process that died
+		if err := removeAll(leftover); err != nil {
+			return nil, fmt.Errorf("sandbox folder: %w", err)
+		}
+	}
+	for _, folder := range []string{c.root, c.fresh, c.spill} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, fmt.Errorf("sandbox folder: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// removeAll also removes folders that are read-only.
+func removeAll(path string) error {
+	_ = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			_ = os.Chmod(p, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(path)
+}
+
+// compilerVersion names everything that compiled code depends on, but for the
+// processor's features, which wazero has in its own key.
+func compilerVersion() string {
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == "github.com/tetratelabs/wazero" {
+				version = dep.Version
+			}
+		}
+	}
+	return fmt.Sprintf("wazero-%s-%s-%s-%s", version, runtime.GOOS, runtime.GOARCH, clampVersion)
+}
+
+// errNotCompiled is what find says of a module that has to be compiled.
+var errNotCompiled = errors.New("not compiled yet")
+
+func (c *cache) folder(digest string) string {
+	return filepath.Join(c.root, strings.TrimPrefix(digest, "sha256:"))
+}
+
+// find returns a compiled module's folder and the size of its code in bytes.
+func (c *cache) find(digest string) (folder string, code int64, err error) {
+	if !digestShape.MatchString(digest) {
+		return "", 0, fmt.Errorf("%q is not a digest such as \"sha256:…\"", digest)
+	}
+	folder = c.folder(digest)
+	code, err = inspect(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errNotCompiled
+	}
+	return folder, code, err
+}
+
+var (
+	digestShape = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	entryShape  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// maxCode is the largest compiled module, in bytes.
+const maxCode = 512 << 20
+
+// inspect checks that a folder holds one wazero-… folder with one plain file,
+// and nothing else, and returns the file's size.
+func inspect(folder string) (int64, error) {
+	inner, err := only(folder, func(e fs.DirEntry) bool {
+		return e.Type().IsDir() && strings.HasPrefix(e.Name(), "wazero-")
+	})
+	if err != nil {
+		return 0, err
+	}
+	file, err := only(inner, func(e fs.DirEntry) bool {
+		return e.Type().IsRegular() && entryShape.MatchString(e.Name())
+	})
+	if err != nil {
+		return 0, err
+	}
+	info, err := os.Lstat(file)
+	if err != nil {
+		return 0, err
+	}
+	if info.Size() == 0 || info.Size() > maxCode {
+		return 0, fmt.Errorf("compiled module of %d bytes", info.Size())
+	}
+	return info.Size(), nil
+}
+
+// only returns the path of a folder's single entry, which must be as wanted.
+func only(folder string, wanted func(fs.DirEntry) bool) (string, error) {
+	f, err := os.Open(folder)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	list, err := f.ReadDir(2)
+	if err != nil && len(list) == 0 {
+		return "", fmt.Errorf("compiled module: empty folder %s", filepath.Base(folder))
+	}
+	if len(list) != 1 || !wanted(list[0]) {
+		return "", fmt.Errorf("compiled module: unexpected %s", list[0].Name())
+	}
+	return filepath.Join(folder, list[0].Name()), nil
+}
+
+// adopt verifies what a compile child wrote and moves it in.
+func (c *cache) adopt(fresh, digest string) error {
+	if _, err := inspect(fresh); err != nil {
+		return err
+	}
+	err := filepath.WalkDir(fresh, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return own(path, d.IsDir())
+	})
+	if err != nil {
+		return fmt.Errorf("compiled module: %w", err)
+	}
+	target := c.folder(digest)
+	if err := removeAll(target); err != nil {
+		return fmt.Errorf("compiled module: %w", err)
+	}
+	// A folder that is read-only cannot be moved by its owner on every
+	// system: its parent link is an entry in it.
+	if err := os.Chmod(fresh, 0o700); err != nil {
+		return fmt.Errorf("compiled module: %w", err)
+	}
+	if err := os.Rename(fresh, target); err != nil {
+		return fmt.Errorf("compiled module: %w", err)
+	}
+	return os.Chmod(target, 0o555)
+}
+
+// drop forgets a compiled module that a runner could not use.
+func (c *cache) drop(digest string) error { return removeAll(c.folder(digest)) }

@@ -1,0 +1,18 @@
+//go:build !linux && !windows
+
+package wasmplugins
+
+import (
+	"io"
+	"log/slog"
+	"os/exec"
+	"syscall"
+)
+
+// prepareCommand keeps a terminal's Ctrl-C to this process.
+func prepareCommand(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+// runnerEnv is nothing: what a runner needs it is told.
+func runnerEnv() []string { return []string{} }
+
+func confine(int, *slog.Logger) io.Closer { return nil }
