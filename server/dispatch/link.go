@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"context"
 	"time"
 
 	"octopus/internal/octopus"
@@ -40,22 +39,3 @@ type Presence struct {
 	Drained       bool
 	Incarnation   string
 }
-
-// Attach registers an agent's session, superseding an older one of the same agent, welcomes the agent and starts
-// to reconcile. The hub calls it once per connection, from the goroutine that decodes its frames.
-func (d *Dispatcher) Attach(ctx context.Context, r AttachRequest) (*Session, error) {
-	panic("not built yet")
-}
-
-// Handle takes one message of the agent. The hub calls it in the order of arrival. An error means that the peer
-// breaks the protocol: the hub closes the connection with its sentence.
-func (s *Session) Handle(ctx context.Context, m wire.Message) error { panic("not built yet") }
-
-// Detach ends the session. It may be called more than once; only the first cause counts.
-func (s *Session) Detach(cause string) { panic("not built yet") }
-
-// Presence reports a connected agent; false: it is not connected to this server.
-func (d *Dispatcher) Presence(agentID string) (Presence, bool) { panic("not built yet") }
-
-// Online is how many agents are connected to this server.
-func (d *Dispatcher) Online() int { panic("not built yet") }

@@ -2,76 +2,158 @@ package dispatch
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"octopus/internal/octopus"
+	"octopus/internal/wire"
 	"octopus/server/store"
 )
-
-// Submission is work that somebody wants to run.
-type Submission struct {
-	octopus.Work
-	Task    *octopus.Task // nil: ad hoc
-	Labels  map[string]string
-	By      string // user name
-	Source  string // "ui", "api", "cli", "schedule", "demo"
-	RetryOf string // the run that this one repeats
-	Key     *store.Idempotency
-
-	// Agents names the agents of a retry, one execution each, instead of resolving the target. Defaults to none.
-	Agents []string
-}
-
-// Submit checks the work, resolves its target, stores the run and offers what it can at once. replay: Key was used
-// before with the same body, and run is the first answer. After it returned without error the run is durable.
-func (d *Dispatcher) Submit(ctx context.Context, s Submission) (run octopus.Run, replay bool, err error) {
-	panic("not built yet")
-}
-
-// RunTask submits a saved task. params that are not nil replace the task's own.
-func (d *Dispatcher) RunTask(ctx context.Context, idOrName string, params json.RawMessage, by, source string, key *store.Idempotency) (octopus.Run, bool, error) {
-	panic("not built yet")
-}
 
 // Cancel asks for an execution to end: at once before its go, else as soon as its agent confirms. It is a durable
 // intent, repeated until the agent has it. An execution that has ended is CodeConflict.
 func (d *Dispatcher) Cancel(ctx context.Context, executionID, by string) (octopus.Execution, error) {
-	panic("not built yet")
-}
-
-// CancelRun cancels every execution of a run that lives.
-func (d *Dispatcher) CancelRun(ctx context.Context, runID, by string) (octopus.Run, error) {
-	panic("not built yet")
+	return d.ask(ctx, executionID, event{kind: evCancel, by: by})
 }
 
 // ForceClose ends an execution at once, without its agent. What the agent reports later is kept as evidence.
 func (d *Dispatcher) ForceClose(ctx context.Context, executionID, by string) (octopus.Execution, error) {
-	panic("not built yet")
+	return d.ask(ctx, executionID, event{kind: evForceClose, by: by})
 }
 
-// Retry starts a new run of one execution, with retry_of; bound to the same agent where the target named it.
+// ask steps an execution for a person.
+func (d *Dispatcher) ask(ctx context.Context, executionID string, e event) (octopus.Execution, error) {
+	var r stepped
+	if err := d.inLane(ctx, executionID, func(ctx context.Context) {
+		r = d.step(ctx, executionID, e)
+		d.tell(r)
+	}); err != nil {
+		return octopus.Execution{}, err
+	}
+	return r.x, r.err
+}
+
+// CancelRun cancels every execution of a run that lives. A run that has ended is CodeConflict.
+func (d *Dispatcher) CancelRun(ctx context.Context, runID, by string) (octopus.Run, error) {
+	run, err := d.store.Run(ctx, runID)
+	if err != nil {
+		return octopus.Run{}, err
+	}
+	if run.Status().Terminal() {
+		return octopus.Run{}, octopus.Errorf(octopus.CodeConflict, "The run has already ended: it %s.", runVerb(run.Status()))
+	}
+	err = d.eachExecution(ctx, runID, func(x octopus.Execution) error {
+		if x.Status.Terminal() {
+			return nil
+		}
+		_, err := d.Cancel(ctx, x.ID, by)
+		if octopus.CodeOf(err) == octopus.CodeConflict {
+			return nil // it ended meanwhile
+		}
+		return err
+	})
+	if err != nil {
+		return octopus.Run{}, err
+	}
+	return d.store.Run(ctx, runID)
+}
+
+func runVerb(s octopus.RunStatus) string {
+	if s == octopus.RunCancelled {
+		return "was cancelled"
+	}
+	return string(s)
+}
+
+// eachExecution visits the executions of a run.
+func (d *Dispatcher) eachExecution(ctx context.Context, runID string, visit func(octopus.Execution) error) error {
+	page := store.Page{Limit: store.MaxLimit}
+	for {
+		list, next, err := d.store.RunExecutions(ctx, runID, page)
+		if err != nil {
+			return err
+		}
+		for _, x := range list {
+			if err := visit(x); err != nil {
+				return err
+			}
+		}
+		if page.Cursor = next; next == "" {
+			return nil
+		}
+	}
+}
+
+// Retry starts a new run of one execution, with retry_of: on the same agent where the target named it.
 func (d *Dispatcher) Retry(ctx context.Context, executionID, by, source string, key *store.Idempotency) (octopus.Run, bool, error) {
-	panic("not built yet")
+	x, err := d.store.Execution(ctx, executionID)
+	if err != nil {
+		return octopus.Run{}, false, err
+	}
+	run, err := d.store.Run(ctx, x.RunID)
+	if err != nil {
+		return octopus.Run{}, false, err
+	}
+	if !x.Status.Terminal() {
+		return octopus.Run{}, false, octopus.Errorf(octopus.CodeConflict, "The execution has not ended yet. Cancel it first, or wait.")
+	}
+	return d.Submit(ctx, repeat(run, []octopus.Execution{x}, by, source, key))
 }
 
 // RetryRun starts a new run of what a run did; with onlyFailed of those executions that did not succeed.
 func (d *Dispatcher) RetryRun(ctx context.Context, runID string, onlyFailed bool, by, source string, key *store.Idempotency) (octopus.Run, bool, error) {
-	panic("not built yet")
+	run, err := d.store.Run(ctx, runID)
+	if err != nil {
+		return octopus.Run{}, false, err
+	}
+	if !onlyFailed {
+		s := repeat(run, nil, by, source, key)
+		return d.Submit(ctx, s)
+	}
+	if !run.Status().Terminal() {
+		return octopus.Run{}, false, octopus.Errorf(octopus.CodeConflict, "The run has not ended yet. Cancel it first, or wait.")
+	}
+	var failed []octopus.Execution
+	err = d.eachExecution(ctx, runID, func(x octopus.Execution) error {
+		if x.Status != octopus.Succeeded {
+			failed = append(failed, x)
+		}
+		return nil
+	})
+	if err != nil {
+		return octopus.Run{}, false, err
+	}
+	if len(failed) == 0 {
+		return octopus.Run{}, false, octopus.Errorf(octopus.CodeConflict, "Nothing failed in this run. Retry all of it instead.")
+	}
+	return d.Submit(ctx, repeat(run, failed, by, source, key))
 }
 
-// WaitRun returns the run when it has ended, or as it is after at most max.
-func (d *Dispatcher) WaitRun(ctx context.Context, runID string, max time.Duration) (octopus.Run, error) {
-	panic("not built yet")
-}
-
-// WaitExecution does the same for one execution.
-func (d *Dispatcher) WaitExecution(ctx context.Context, executionID string, max time.Duration) (octopus.Execution, error) {
-	panic("not built yet")
+// repeat is a run's work again. Of its executions only those given; nil is all.
+func repeat(run octopus.Run, only []octopus.Execution, by, source string, key *store.Idempotency) Submission {
+	s := Submission{Work: run.Work, Labels: run.Labels, By: by, Source: source, RetryOf: run.ID, Key: key}
+	if run.TaskID != "" {
+		s.Task = &octopus.Task{ID: run.TaskID, Name: run.TaskName, Revision: run.TaskRevision}
+	}
+	if only == nil {
+		return s
+	}
+	if run.Target.Mode == octopus.TargetAny || run.Target.Mode == "" {
+		s.Target.Count = len(only)
+		return s
+	}
+	for _, x := range only {
+		s.Agents = append(s.Agents, x.BoundAgent)
+	}
+	return s
 }
 
 // RestartAgent asks an agent's process to finish what runs and start again. CodeConflict when it is not connected
 // to this server.
-func (d *Dispatcher) RestartAgent(ctx context.Context, agentID, by string) error {
-	panic("not built yet")
+func (d *Dispatcher) RestartAgent(_ context.Context, agentID, by string) error {
+	d.mu.Lock()
+	s := d.sessions[agentID]
+	d.mu.Unlock()
+	if s == nil || !s.send(&wire.Restart{Reason: "Asked for by " + by + "."}) {
+		return octopus.Errorf(octopus.CodeConflict, "The agent is not connected, so it cannot be restarted from here.")
+	}
+	return nil
 }

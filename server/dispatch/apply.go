@@ -1,0 +1,131 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"octopus/internal/octopus"
+	"octopus/internal/wire"
+	"octopus/server/bus"
+	"octopus/server/store"
+)
+
+// topicQueued hints at work that waits: ID is its pool, or the agent that it is bound to.
+const topicQueued = "queued"
+
+// stepped is what a step did.
+type stepped struct {
+	event   event
+	before  octopus.Execution
+	x       octopus.Execution
+	changed bool
+	cached  bool // shared cache entries were written
+	effects []effect
+	err     error
+}
+
+// step commits what an event does to an execution. Only a lane of the execution may call it.
+func (d *Dispatcher) step(ctx context.Context, id string, e event) stepped {
+	s := stepped{event: e}
+	s.x, s.err = d.store.Step(ctx, id, func(x octopus.Execution, now time.Time) (store.Change, error) {
+		c, effects, err := d.rules.step(x, now, e)
+		s.before, s.effects, s.changed, s.cached = x, effects, err == nil, len(c.Cache) > 0
+		return c, err
+	})
+	return s
+}
+
+// agent is whom the effects of a step are for: who spoke, else who had the execution.
+func (s stepped) agent() string {
+	if s.event.agentID != "" {
+		return s.event.agentID
+	}
+	return s.before.AgentID
+}
+
+// tell does what a committed step asks for: messages to the agent, hints, and waking who waits.
+func (d *Dispatcher) tell(s stepped) {
+	if s.err != nil {
+		if octopus.CodeOf(s.err) == octopus.CodeInternal {
+			d.cfg.Log.Error("step failed", "event", s.event.kind, "execution", s.x.ID, "err", s.err)
+		}
+		return
+	}
+	for _, e := range s.effects {
+		d.do(s, e)
+	}
+	if !s.changed {
+		return
+	}
+	if s.cached {
+		d.publish(bus.Hint{Topic: "cache:" + regionPluginData})
+	}
+	switch {
+	case s.x.Status.Terminal():
+		d.waiters.ended(s.x)
+	case s.x.Status == octopus.Queued && s.before.Status != octopus.Queued:
+		d.queued(s.x)
+	}
+}
+
+func (d *Dispatcher) publish(hints ...bus.Hint) {
+	if d.cfg.Bus != nil {
+		d.cfg.Bus.Publish(hints...)
+	}
+}
+
+// do sends one message. What cannot be sent is repaired when the agent comes back.
+func (d *Dispatcher) do(s stepped, e effect) {
+	if e.kind == wakeClaimer {
+		d.wakeClaim()
+		return
+	}
+	d.mu.Lock()
+	session := d.sessions[s.agent()]
+	if session == nil || session.closed {
+		d.mu.Unlock()
+		return
+	}
+	m := session.note(s.x, e, d.cfg.Now())
+	d.mu.Unlock()
+	if m != nil {
+		session.send(m)
+	}
+}
+
+// note keeps the registry in step with a message about to be sent, and returns it. d.mu is held.
+func (s *Session) note(x octopus.Execution, e effect, now time.Time) wire.Message {
+	switch e.kind {
+	case sendGo:
+		h := s.holds(x.ID, e.fence)
+		if h == nil {
+			h = holdingOf(x)
+			s.held[x.ID] = h
+			s.quiet = false
+		}
+		h.taken, h.running, h.attempt, h.goAt = true, true, e.attempt, now
+		return &wire.Go{Execution: x.ID, Attempt: e.attempt, Fence: e.fence}
+	case sendWithdrawn:
+		s.drop(x.ID, e.fence)
+		return &wire.Withdrawn{Execution: x.ID, Fence: e.fence}
+	case sendCancel:
+		if h := s.holds(x.ID, e.fence); h != nil {
+			h.cancelled, h.grace = now, e.grace
+		}
+		return &wire.Cancel{Execution: x.ID, Fence: e.fence, Reason: cancelReason(x), GraceMS: e.grace.Milliseconds()}
+	case sendAck:
+		s.drop(x.ID, e.fence)
+		return &wire.ResultAck{Execution: x.ID, Fence: e.fence, Verdict: e.verdict, Reason: e.reason}
+	}
+	return nil
+}
+
+func cancelReason(x octopus.Execution) string {
+	if x.Reason != nil {
+		return x.Reason.Message
+	}
+	if x.CancelledBy != "" {
+		return "Cancelled by " + x.CancelledBy + "."
+	}
+	return "Cancelled."
+}

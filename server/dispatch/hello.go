@@ -1,0 +1,187 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"octopus/internal/octopus"
+	"octopus/internal/wire"
+)
+
+// maxHelloItems bounds what one agent may say that it holds.
+const maxHelloItems = 50_000
+
+// page takes one page of a hello, the first or one that was asked for, and reconciles after the last.
+func (s *Session) page(m *wire.Hello) error {
+	d := s.d
+	d.mu.Lock()
+	s.items = append(s.items, m.Items...)
+	if len(s.items) > maxHelloItems || len(m.Items) > wire.HelloPage {
+		d.mu.Unlock()
+		return octopus.Errorf(octopus.CodeTooLarge, "The hello names too many executions: at most %d a page and %d in all.", wire.HelloPage, maxHelloItems)
+	}
+	items := s.items
+	if m.End {
+		s.items = nil
+	}
+	before := s.taken()
+	d.mu.Unlock()
+	if !m.End {
+		return nil
+	}
+	return d.hello.do(d.base, s.agentID, func() { s.reconcile(d.base, items, before) })
+}
+
+// taken is what the agent had said it took before it sent this hello: of anything newer the hello says nothing. It
+// is nil for the first hello of a session, which speaks of everything. d.mu is held.
+func (s *Session) taken() map[string]int64 {
+	if !s.ready {
+		return nil
+	}
+	fences := make(map[string]int64, len(s.held))
+	for id, h := range s.held {
+		if h.taken {
+			fences[id] = h.fence
+		}
+	}
+	return fences
+}
+
+// reconcile compares what the agent holds with what the database says, answers every item, and only then lets the
+// agent have new work. When the database cannot be read the agent is asked again with its next heartbeat.
+func (s *Session) reconcile(ctx context.Context, items []wire.Item, before map[string]int64) {
+	d := s.d
+	stored, err := d.store.Held(ctx, s.agentID)
+	if err != nil {
+		d.cfg.Log.Error("hello not answered", "agent", s.agentID, "err", err)
+		s.askAgain()
+		return
+	}
+	holdings := make(map[string]*holding, len(items))
+	answers := make([]wire.AnsweredItem, 0, len(items))
+	named := make(map[string]int64, len(items))
+	for _, it := range items {
+		named[it.Execution] = max(named[it.Execution], it.Fence)
+		answer, h, err := s.answer(ctx, it)
+		if err != nil {
+			s.askAgain()
+			return
+		}
+		answers = append(answers, answer)
+		if h != nil {
+			holdings[it.Execution] = h
+		}
+	}
+	s.missing(ctx, stored, named, before)
+	s.settle(holdings, before)
+	for page := range slices.Chunk(answers, wire.HelloPage) {
+		answers = answers[len(page):]
+		s.send(&wire.HelloAnswer{Items: page, End: len(answers) == 0})
+	}
+	if len(items) == 0 {
+		s.send(&wire.HelloAnswer{End: true})
+	}
+	d.wakeClaim()
+	d.prefetch(ctx, s)
+}
+
+func (s *Session) askAgain() {
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	s.rehello = true
+}
+
+// answer decides about one item. A holding comes with what the agent keeps.
+func (s *Session) answer(ctx context.Context, it wire.Item) (wire.AnsweredItem, *holding, error) {
+	e := event{kind: evHello, agentID: s.agentID, agentName: s.name, fence: it.Fence, phase: it.Phase}
+	var r stepped
+	err := s.d.inLane(ctx, it.Execution, func(ctx context.Context) {
+		r = s.d.step(ctx, it.Execution, e)
+		s.d.tell(r)
+	})
+	out := wire.AnsweredItem{Execution: it.Execution, Fence: it.Fence, Answer: wire.AnswerDiscard}
+	if err == nil {
+		err = r.err
+	}
+	if octopus.CodeOf(err) == octopus.CodeNotFound {
+		return out, nil, nil
+	}
+	if err != nil {
+		return out, nil, err
+	}
+	for _, f := range r.effects {
+		if f.kind == sendAnswer {
+			out.Answer, out.Attempt = f.answer, f.attempt
+		}
+	}
+	if out.Answer == wire.AnswerDiscard {
+		return out, nil, nil
+	}
+	h := holdingOf(r.x)
+	h.fence, h.taken = it.Fence, true
+	h.running = out.Answer == wire.AnswerGo || out.Answer == wire.AnswerKeep || r.x.Status == octopus.Running && r.x.Fence == it.Fence
+	return out, h, nil
+}
+
+// missing decides about what the database says the agent has, and the agent does not name.
+func (s *Session) missing(ctx context.Context, stored []octopus.Execution, named, before map[string]int64) {
+	var intact *bool
+	for _, x := range stored {
+		if fence, ok := named[x.ID]; ok && fence >= x.Fence {
+			continue
+		}
+		if before != nil && before[x.ID] != x.Fence {
+			continue
+		}
+		if intact == nil {
+			same := s.sameJournal(ctx)
+			intact = &same
+		}
+		e := event{kind: evNeverStarted, agentID: s.agentID, agentName: s.name, fence: x.Fence}
+		if !*intact {
+			e.kind, e.code = evLost, "journal_lost"
+			e.message = s.name + " came back without its journal, so nobody knows whether it ran."
+		}
+		s.d.background(x.ID, func(ctx context.Context) { s.d.tell(s.d.step(ctx, x.ID, e)) })
+	}
+}
+
+// sameJournal reports whether the agent's journal is the one that it had in its session before.
+func (s *Session) sameJournal(ctx context.Context) bool {
+	s.d.mu.Lock()
+	before, ok := s.d.journals[s.agentID]
+	s.d.mu.Unlock()
+	if ok {
+		return before == s.journal
+	}
+	list, err := s.d.store.AgentSessions(ctx, s.agentID, 5)
+	if err != nil {
+		return false
+	}
+	for _, old := range list {
+		if old.Epoch < s.epoch {
+			_, journal, ok := strings.Cut(old.Incarnation, "/")
+			return ok && journal == s.journal
+		}
+	}
+	return false
+}
+
+// settle makes the reconciled holdings the session's, and opens it for work.
+func (s *Session) settle(holdings map[string]*holding, before map[string]int64) {
+	d := s.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !s.ready {
+		delete(d.absent, s.agentID)
+	}
+	for id, h := range s.held {
+		if holdings[id] == nil && before[id] != h.fence {
+			holdings[id] = h // it came after the hello
+		}
+	}
+	s.held, s.ready, s.quiet, s.mismatches = holdings, true, false, 0
+	d.journals[s.agentID] = s.journal
+	d.backlog.revive()
+}

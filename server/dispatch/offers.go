@@ -1,0 +1,188 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"octopus/internal/octopus"
+	"octopus/internal/wire"
+	"octopus/sdk/spec"
+)
+
+// moduleFacts are what an offer says of a plugin version besides the execution itself.
+type moduleFacts struct {
+	size       int64
+	grant      json.RawMessage
+	stdout     int64
+	kvBytes    int64
+	userParams []string
+	refusal    string // why it must not run any more, "" when it may
+}
+
+// offerCache keeps the facts of the versions in use, by digest. It is emptied when plugins change.
+type offerCache struct {
+	mu       sync.Mutex
+	facts    map[string]moduleFacts
+	prefetch []wire.Module // nil: not known
+}
+
+func (c *offerCache) get(digest string) (moduleFacts, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, ok := c.facts[digest]
+	return f, ok
+}
+
+func (c *offerCache) put(digest string, f moduleFacts) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.facts == nil || len(c.facts) >= 1000 {
+		c.facts = make(map[string]moduleFacts)
+	}
+	c.facts[digest] = f
+}
+
+func (c *offerCache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.facts, c.prefetch = nil, nil
+}
+
+func (c *offerCache) prefetchList() ([]wire.Module, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.prefetch, c.prefetch != nil
+}
+
+func (c *offerCache) keepPrefetch(list []wire.Module) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prefetch = list
+}
+
+// facts returns what offers say of a version, from memory where it can.
+func (d *Dispatcher) facts(ctx context.Context, digest string) (moduleFacts, error) {
+	if f, ok := d.offers.get(digest); ok {
+		return f, nil
+	}
+	v, err := d.store.VersionByDigest(ctx, digest)
+	if err != nil {
+		return moduleFacts{}, fmt.Errorf("plugin version: %w", err)
+	}
+	return d.factsOf(ctx, v)
+}
+
+func (d *Dispatcher) factsOf(ctx context.Context, v octopus.PluginVersion) (moduleFacts, error) {
+	if f, ok := d.offers.get(v.Digest); ok {
+		return f, nil
+	}
+	m, err := d.cfg.Catalog.Manifest(ctx, v.Digest)
+	if err != nil {
+		return moduleFacts{}, fmt.Errorf("manifest: %w", err)
+	}
+	caps, err := d.cfg.Catalog.EffectiveGrant(v)
+	if err != nil {
+		return moduleFacts{}, fmt.Errorf("grant: %w", err)
+	}
+	grant, err := json.Marshal(caps)
+	if err != nil {
+		return moduleFacts{}, fmt.Errorf("grant: %w", err)
+	}
+	f := moduleFacts{size: v.Size, grant: grant, stdout: int64(m.Limits.Stdout), userParams: caps.UserParams}
+	if caps.KV != nil {
+		f.kvBytes = int64(caps.KV.MaxBytes)
+	}
+	if v.Status == octopus.VersionRevoked {
+		f.refusal = fmt.Sprintf("%s %s was revoked.", v.Plugin, v.Version)
+	}
+	d.offers.put(v.Digest, f)
+	return f, nil
+}
+
+// sendOffers tells agents what was offered to them, and takes back what cannot be sent.
+func (d *Dispatcher) sendOffers(ctx context.Context, list []octopus.Execution) {
+	for _, x := range list {
+		if err := d.sendOffer(ctx, x); err != nil {
+			d.cfg.Log.Warn("offer not sent", "execution", x.ID, "agent", x.AgentName, "err", err)
+		}
+	}
+}
+
+// sendOffer releases the credit that was reserved for x and uses it.
+func (d *Dispatcher) sendOffer(ctx context.Context, x octopus.Execution) error {
+	f, err := d.facts(ctx, x.Digest)
+	d.mu.Lock()
+	s := d.sessions[x.AgentID]
+	if s != nil {
+		s.reserved = max(s.reserved-1, 0)
+	}
+	if err != nil || f.refusal != "" || s == nil || s.closed {
+		d.mu.Unlock()
+		d.takeBack(x, f.refusal)
+		return err
+	}
+	seq := s.offer(x)
+	d.mu.Unlock()
+	s.send(d.offerMessage(ctx, x, f, seq))
+	return nil
+}
+
+// takeBack withdraws an offer that was committed and cannot be sent.
+func (d *Dispatcher) takeBack(x octopus.Execution, refusal string) {
+	e := event{kind: evDetach, agentID: x.AgentID, agentName: x.AgentName, fence: x.Fence}
+	if refusal != "" {
+		e = event{kind: evRefuse, code: "plugin_revoked", message: refusal}
+	}
+	d.background(x.ID, func(ctx context.Context) { d.tell(d.step(ctx, x.ID, e)) })
+}
+
+func (d *Dispatcher) offerMessage(ctx context.Context, x octopus.Execution, f moduleFacts, seq int64) *wire.Offer {
+	m := &wire.Offer{
+		OfferSeq: seq, Execution: x.ID, Run: x.RunID, Task: x.TaskID, TaskName: x.TaskName, Attempt: x.Attempt + 1, Fence: x.Fence,
+		Plugin: x.Plugin, PluginVersion: x.PluginVersion, Digest: x.Digest, Size: f.size, Action: x.Action, Params: x.Params,
+		Grant: f.grant, MemoryBytes: x.Memory, StdoutBytes: f.stdout,
+		TimeoutMS: x.Timeout.Milliseconds(), LostAfterMS: x.LostAfter.Milliseconds(), OnLost: x.OnLost,
+	}
+	if !x.DeadlineAt.IsZero() {
+		m.DeadlineMS = max(x.DeadlineAt.Sub(d.store.Now()).Milliseconds(), 1)
+	}
+	m.User = d.userOf(ctx, x.CreatedBy, f.userParams)
+	return m
+}
+
+// userOf is who started the run, with the categories of parameters that the plugin was granted.
+func (d *Dispatcher) userOf(ctx context.Context, name string, categories []string) json.RawMessage {
+	user := spec.RequestUser{Name: name}
+	if len(categories) > 0 {
+		user.Params = d.userParams(ctx, name, categories)
+	}
+	raw, err := json.Marshal(user)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+func (d *Dispatcher) userParams(ctx context.Context, name string, categories []string) json.RawMessage {
+	u, err := d.store.User(ctx, name)
+	if err != nil {
+		return nil // a schedule, or a user who is gone
+	}
+	var all map[string]json.RawMessage
+	if json.Unmarshal(u.Params, &all) != nil {
+		return nil
+	}
+	granted := make(map[string]json.RawMessage)
+	for _, c := range categories {
+		if v, ok := all[c]; ok {
+			granted[c] = v
+		}
+	}
+	raw, err := json.Marshal(granted)
+	if err != nil {
+		return nil
+	}
+	return raw
+}

@@ -1,0 +1,240 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"octopus/internal/octopus"
+	"octopus/internal/wire"
+)
+
+// dueLimit is how many timers are fired in one sweep; the next follows at once while there are more.
+const dueLimit = 500
+
+// startedAfter is how long a guest runs before its start is written: what ends sooner is written with its result.
+const startedAfter = time.Second
+
+// recancel is how often an unconfirmed cancel is sent again.
+const recancel = 5 * time.Second
+
+// sweepLoop fires what is due each second.
+func (d *Dispatcher) sweepLoop(ctx context.Context) {
+	tick := time.NewTicker(d.cfg.Sweep)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			d.sweep(ctx)
+		}
+	}
+}
+
+// sweep does once what the sweeper does each second.
+func (d *Dispatcher) sweep(ctx context.Context) {
+	d.sweepDue(ctx)
+	d.sweepSessions()
+	d.sweepHoldings()
+	d.sweepAbsent(ctx)
+	d.sweepBacklog(ctx)
+}
+
+// sweepDue fires the timers that are columns.
+func (d *Dispatcher) sweepDue(ctx context.Context) {
+	ids, err := d.store.Due(ctx, d.store.Now(), dueLimit)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.cfg.Log.Error("timers not read", "err", err)
+		}
+		return
+	}
+	for _, id := range ids {
+		d.background(id, func(ctx context.Context) { d.tell(d.fire(ctx, id)) })
+	}
+}
+
+// fire steps an execution whose timer may have passed.
+func (d *Dispatcher) fire(ctx context.Context, id string) stepped {
+	x, err := d.store.Execution(ctx, id)
+	if err != nil {
+		return stepped{err: err}
+	}
+	_, connected := d.Presence(x.AgentID)
+	return d.step(ctx, id, event{kind: evDue, connected: connected})
+}
+
+// sweepSessions ends the sessions of agents that are not heard any more.
+func (d *Dispatcher) sweepSessions() {
+	now := d.cfg.Now()
+	var silent []*Session
+	d.mu.Lock()
+	limit := offlineAfter(d.interval())
+	for _, s := range d.sessions {
+		if now.Sub(s.lastHeartbeat) > limit {
+			silent = append(silent, s)
+		}
+	}
+	d.mu.Unlock()
+	for _, s := range silent {
+		s.link.Close(wire.CloseTooSlow, "No heartbeat came for "+short(limit)+".", 0, 0)
+		s.Detach("no heartbeat for " + short(limit))
+	}
+}
+
+// sweepHoldings writes what agents said in passing, and repeats cancels that were not confirmed.
+func (d *Dispatcher) sweepHoldings() {
+	now := d.cfg.Now()
+	type job struct {
+		s        *Session
+		id       string
+		fence    int64
+		prepared *wire.Prepared
+		progress *octopus.Progress
+		cancel   bool
+		grace    time.Duration
+	}
+	var jobs []job
+	d.mu.Lock()
+	for _, s := range d.sessions {
+		for id, h := range s.held {
+			j := job{s: s, id: id, fence: h.fence, progress: h.progress, grace: h.grace}
+			if h.prepared != nil && h.prepared.Started && now.Sub(h.goAt) >= startedAfter {
+				j.prepared, h.prepared = h.prepared, nil
+			}
+			if !h.cancelled.IsZero() && !h.cancelSeen && now.Sub(h.cancelled) >= recancel {
+				j.cancel, h.cancelled = true, now
+			}
+			h.progress = nil
+			if j.prepared != nil || j.progress != nil || j.cancel {
+				jobs = append(jobs, j)
+			}
+		}
+	}
+	d.mu.Unlock()
+	for _, j := range jobs {
+		if j.cancel {
+			j.s.send(&wire.Cancel{Execution: j.id, Fence: j.fence, Reason: "Cancelled.", GraceMS: j.grace.Milliseconds()})
+		}
+		if j.prepared == nil && j.progress == nil {
+			continue
+		}
+		d.background(j.id, func(ctx context.Context) {
+			if j.prepared != nil {
+				e := event{kind: evStarted, agentID: j.s.agentID, fence: j.fence, prepared: j.prepared}
+				d.tell(d.step(ctx, j.id, e))
+			}
+			if j.progress != nil {
+				d.saveProgress(ctx, j.id, j.fence, *j.progress)
+			}
+		})
+	}
+}
+
+func (d *Dispatcher) saveProgress(ctx context.Context, id string, fence int64, p octopus.Progress) {
+	if err := d.store.SaveProgress(ctx, id, fence, p); err != nil && ctx.Err() == nil {
+		d.cfg.Log.Warn("progress not stored", "execution", id, "err", err)
+	}
+}
+
+// sweepAbsent marks executions of silent agents, and ends them when the silence has been too long.
+func (d *Dispatcher) sweepAbsent(ctx context.Context) {
+	now := d.cfg.Now()
+	type verdict struct {
+		agent, name, id string
+		fence           int64
+		lost            bool
+		silence         time.Duration
+	}
+	var due []verdict
+	d.mu.Lock()
+	limit := offlineAfter(d.interval())
+	for agent, a := range d.absent {
+		since := a.lastHeard
+		if since.Before(d.started) {
+			since = d.started
+		}
+		silence := now.Sub(since)
+		if silence < limit && !a.overdue(silence) {
+			continue
+		}
+		for id, h := range a.held {
+			v := verdict{agent: agent, name: a.name, id: id, fence: h.fence, silence: silence, lost: silence >= h.lostAfter}
+			if v.lost {
+				delete(a.held, id)
+			} else if h.silent {
+				continue
+			}
+			h.silent = true
+			due = append(due, v)
+		}
+		if len(a.held) == 0 {
+			delete(d.absent, agent)
+		}
+	}
+	d.mu.Unlock()
+	for _, v := range due {
+		if d.elsewhere(ctx, v.agent) {
+			continue
+		}
+		e := event{kind: evSilent, agentID: v.agent, agentName: v.name, fence: v.fence}
+		if v.lost {
+			e.kind, e.code = evLost, "agent_silent"
+			e.message = v.name + " was not heard for " + short(v.silence) + "."
+		}
+		d.background(v.id, func(ctx context.Context) { d.tell(d.step(ctx, v.id, e)) })
+	}
+}
+
+// overdue reports whether anything that the agent holds is lost after such a silence.
+func (a *absence) overdue(silence time.Duration) bool {
+	for _, h := range a.held {
+		if silence >= h.lostAfter {
+			return true
+		}
+	}
+	return false
+}
+
+// elsewhere reports whether the agent is connected to another server, which then is the one to judge.
+func (d *Dispatcher) elsewhere(ctx context.Context, agentID string) bool {
+	if _, here := d.Presence(agentID); here {
+		return true
+	}
+	if d.store.Dialect() != "postgres" {
+		return false
+	}
+	a, err := d.store.Agent(ctx, agentID)
+	if err != nil || !a.Connected {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.absent, agentID)
+	return true
+}
+
+// sweepBacklog reads what is queued while something is, and keeps the reasons of waits current.
+func (d *Dispatcher) sweepBacklog(ctx context.Context) {
+	d.mu.Lock()
+	idle := len(d.backlog.queued) == 0 && !d.backlog.unknown
+	d.mu.Unlock()
+	if idle {
+		return
+	}
+	pools, agents, err := d.store.QueuedPools(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.cfg.Log.Error("queue not read", "err", err)
+		}
+		return
+	}
+	d.mu.Lock()
+	d.backlog.replace(pools, agents)
+	any := d.backlog.any()
+	d.mu.Unlock()
+	if any {
+		d.wakeClaim()
+		d.explainWaits(ctx)
+	}
+}

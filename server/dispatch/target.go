@@ -1,0 +1,162 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+
+	"octopus/internal/octopus"
+)
+
+// maxLeftOut bounds how many agents a run lists as left out.
+const maxLeftOut = 1000
+
+// resolve turns the target into executions, not yet placed.
+func (d *Dispatcher) resolve(ctx context.Context, s Submission, p *preparedRun) error {
+	if len(s.Agents) > 0 {
+		return d.resolveAgents(ctx, s.Agents, p)
+	}
+	switch s.Target.Mode {
+	case octopus.TargetAny, "":
+		return d.resolveAny(ctx, s.Target, p)
+	case octopus.TargetAll:
+		return d.resolveAll(ctx, s.Target, p)
+	case octopus.TargetAgent:
+		return d.resolveAgent(ctx, s.Target, p)
+	}
+	return octopus.InvalidField("/target/mode", "The target's mode is any, all or agent.")
+}
+
+// add appends an execution of the run. agent is whom it is bound to, "" for a pool.
+func (p *preparedRun) add(mode octopus.TargetMode, pool, agentID, agentName string) {
+	x := p.model
+	x.ID = octopus.NewID(octopus.PrefixExecution, x.CreatedAt)
+	x.RunID, x.Mode, x.Pool, x.BoundAgent = p.run.ID, mode, pool, agentID
+	if agentID != "" {
+		x.AgentName = agentName
+	}
+	x.WaitUntil = x.CreatedAt.Add(orElse(p.run.WaitTTL, waitTTL(x)))
+	p.executions = append(p.executions, x)
+	p.run.Total = len(p.executions)
+}
+
+func (d *Dispatcher) resolveAny(_ context.Context, t octopus.Target, p *preparedRun) error {
+	selector, err := parseTarget(t.Selector)
+	if err != nil {
+		return err
+	}
+	for range max(t.Count, 1) {
+		p.add(octopus.TargetAny, selector.String(), "", "")
+	}
+	return nil
+}
+
+func parseTarget(text string) (octopus.Selector, error) {
+	selector, err := octopus.ParseSelector(text)
+	if err != nil {
+		return selector, octopus.InvalidField("/target/selector", "%s", octopus.Sentence(err))
+	}
+	return selector, nil
+}
+
+func (d *Dispatcher) resolveAll(ctx context.Context, t octopus.Target, p *preparedRun) error {
+	selector, err := parseTarget(t.Selector)
+	if err != nil {
+		return err
+	}
+	matching, err := d.roster.all(ctx, d, selector)
+	if err != nil {
+		return err
+	}
+	for _, a := range matching {
+		if a.enabled {
+			p.add(octopus.TargetAll, "", a.id, a.name)
+		} else if len(p.run.LeftOut) < maxLeftOut {
+			p.run.LeftOut = append(p.run.LeftOut, octopus.LeftOut{AgentID: a.id, AgentName: a.name, Reason: "It is disabled."})
+		}
+	}
+	if len(p.executions) == 0 {
+		return octopus.InvalidField("/target", "%s", nobody(selector.String(), len(matching)))
+	}
+	return nil
+}
+
+func (d *Dispatcher) resolveAgent(ctx context.Context, t octopus.Target, p *preparedRun) error {
+	if t.Agent == "" {
+		return octopus.InvalidField("/target/agent", "Say which agent: its name or id.")
+	}
+	d.mu.Lock()
+	s := d.names[t.Agent]
+	if s == nil {
+		s = d.sessions[t.Agent]
+	}
+	if s != nil {
+		id, name := s.agentID, s.name
+		d.mu.Unlock()
+		p.add(octopus.TargetAgent, "", id, name)
+		return nil
+	}
+	d.mu.Unlock()
+	a, err := d.store.Agent(ctx, t.Agent)
+	if octopus.CodeOf(err) == octopus.CodeNotFound || err == nil && a.Revoked {
+		return octopus.InvalidField("/target/agent", "There is no agent called %s. See octopus agents list.", clip(t.Agent, 80))
+	}
+	if err != nil {
+		return err
+	}
+	p.add(octopus.TargetAgent, "", a.ID, a.Name)
+	return nil
+}
+
+func (d *Dispatcher) resolveAgents(ctx context.Context, ids []string, p *preparedRun) error {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		if err := d.resolveAgent(ctx, octopus.Target{Agent: id}, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place offers what it can to agents with room, reserving a credit for each, and says of the others why they wait.
+func (p *preparedRun) place(d *Dispatcher) {
+	now, stamp := d.cfg.Now(), p.model.CreatedAt
+	taken := make(map[string]bool)
+	var waiting []int
+	d.mu.Lock()
+	for i := range p.executions {
+		x := &p.executions[i]
+		var s *Session
+		if x.BoundAgent != "" {
+			if s = d.sessions[x.BoundAgent]; s != nil && s.credits(now) == 0 {
+				s = nil
+			}
+		} else if pool := d.poolOf(x.Pool); pool != nil {
+			s = pool.pick(now, taken)
+		}
+		if s == nil || i >= expandAt {
+			waiting = append(waiting, i)
+			continue
+		}
+		s.reserved++
+		taken[s.agentID] = true
+		*x = offered(*x, stamp, s.agentID, s.name, d.rules.offerTTL)
+		p.offered = append(p.offered, *x)
+	}
+	d.mu.Unlock()
+	for _, i := range waiting {
+		x := &p.executions[i]
+		code, message := d.why(*x)
+		x.AgentName = ""
+		x.Waiting = &octopus.Waiting{Code: code, Message: message, Since: stamp}
+	}
+}
+
+// release gives back the credits that were reserved for offers that came to nothing.
+func (d *Dispatcher) release(list []octopus.Execution) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, x := range list {
+		if s := d.sessions[x.AgentID]; s != nil {
+			s.reserved = max(s.reserved-1, 0)
+		}
+	}
+}
