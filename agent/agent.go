@@ -2,82 +2,245 @@ package agent
 
 import (
 	"context"
-	"io"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
 	"time"
 
-	"octopus/agent/broker"
+	"octopus/agent/core"
+	"octopus/agent/journal"
+	"octopus/agent/link"
+	"octopus/agent/policy"
+	"octopus/agent/spool"
+	"octopus/internal/wire"
+	"octopus/wasmplugins"
 )
 
-// Agent is one machine's share of Octopus.
-type Agent struct{ config Config }
+// Agent is one machine's share of Octopus. Its loop goroutine owns the core and everything that is not marked
+// otherwise; the connect goroutine reads the socket; each execution has a worker.
+type Agent struct {
+	config Config         // static
+	policy *policy.Policy // static
+	folder *folder        // static
+	id     identity       // static once Run has enrolled
 
-// New checks the configuration and opens the data folder, which it locks: one agent per folder.
-func New(c Config) (*Agent, error) { panic("not built yet") }
+	client      *link.Client // static once Run has begun, as the rest of this block
+	incarnation string       // random per process
+	clock       func() time.Duration
+	journal     *journal.Journal
+	logs        *spool.Spool
+	modules     *modules
+	outputs     outputs
+	blobs       blobs
+	pool        *wasmplugins.Pool
+	calls       *calls
+	broadcast   *broadcasts
+	status      *statusFile
+
+	events  chan core.Event // to the loop; senders wait while it is full
+	jobs    sync.WaitGroup  // workers and uploads
+	running context.Context // of workers; ends after the loop did
+
+	core    *core.Core         // owned by the loop
+	held    map[core.Key]*held // owned by the loop
+	session *session           // guarded by mu
+	mu      sync.Mutex
+	syncs   chan struct{} // asks for a sync of the journal; one waiting is enough
+	fetches chan wire.Module
+}
+
+// held is what the shell knows of one execution.
+type held struct {
+	offer  *wire.Offer
+	since  time.Time
+	job    *job // nil before the go and after a restart
+	staged bool // an earlier process may have staged files
+}
+
+// hasFiles says whether there may be staged files.
+func (h *held) hasFiles() bool { return h.staged || h.job != nil && h.job.staged }
+
+// New checks the configuration and opens the data folder, which it locks: one agent per folder. Errors are for
+// people. Without a following Run the agent is to be closed.
+func New(c Config) (*Agent, error) {
+	c = c.withDefaults()
+	a := &Agent{config: c}
+	var err error
+	if c.Policy != "" {
+		if a.policy, err = policy.Load(c.Policy); err != nil {
+			return nil, err
+		}
+	}
+	if a.folder, err = openFolder(c.Data); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Close gives the data folder back. Run does it by itself.
+func (a *Agent) Close() { a.folder.close() }
 
 // Run enrols where that is still to be done, connects, and works until ctx ends or the server asks for a restart
 // ([ErrRestart]). It returns when everything it started has ended. Lost connections are no errors: it tries again.
-func (a *Agent) Run(ctx context.Context) error { panic("not built yet") }
-
-// Check tries the way to the server step by step (DNS, proxy, TCP, TLS, nonce, upgrade), writes a line for each,
-// and stops at the first that fails, with what to do next. The error is that step's.
-func Check(ctx context.Context, c Config, w io.Writer) error { panic("not built yet") }
-
-// Report is what an agent on this machine says of itself.
-type Report struct {
-	Running     bool      `json:"running"`
-	PID         int       `json:"pid,omitempty"`
-	Agent       string    `json:"agent,omitempty"`
-	Name        string    `json:"name,omitempty"`
-	Server      string    `json:"server,omitempty"`
-	Version     string    `json:"version,omitempty"`
-	Connected   bool      `json:"connected"`
-	Since       time.Time `json:"since,omitzero"`       // of the connection, or of its end
-	LastError   string    `json:"last_error,omitempty"` // why it is not connected
-	Slots       int       `json:"slots,omitempty"`
-	Free        int       `json:"free"`
-	Sandbox     string    `json:"sandbox,omitempty"`
-	PolicyFile  string    `json:"policy_file,omitempty"`
-	Policy      string    `json:"policy,omitempty"` // text of the policy in force, "" without one
-	Executions  []Current `json:"executions,omitempty"`
-	PendingSend int       `json:"pending_results,omitempty"`
-	UpdatedAt   time.Time `json:"updated_at,omitzero"`
+func (a *Agent) Run(ctx context.Context) error {
+	return runService(ctx, a.run)
 }
 
-// Current is an execution that the agent holds.
-type Current struct {
-	Execution string    `json:"execution"`
-	Plugin    string    `json:"plugin"`
-	Action    string    `json:"action"`
-	Task      string    `json:"task,omitempty"`
-	Phase     string    `json:"phase"`
-	Since     time.Time `json:"since"`
+func (a *Agent) run(ctx context.Context) error {
+	defer a.Close()
+	restored, err := a.open(ctx)
+	defer a.release()
+	if err != nil {
+		return err
+	}
+	a.core = core.New(core.Config{Slots: a.config.Slots, Admit: a.admit}, restored)
+
+	// Workers outlive ctx: they are to finish, or to be killed by the core after the grace.
+	running, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	a.running = running
+	helpers, end := context.WithCancel(running)
+	defer end()
+	var wg sync.WaitGroup
+	for _, helper := range []func(context.Context){a.connect, a.syncJournal, a.prefetch, a.status.run} {
+		wg.Go(func() { helper(helpers) })
+	}
+	err = a.loop(ctx)
+	a.wind(func() {
+		a.farewell()
+		kill()
+		a.jobs.Wait()
+		wg.Wait()
+	})
+	if errors.Is(err, core.ErrRestart) {
+		return ErrRestart
+	}
+	return err
 }
 
-// Status reads what the agent of a data folder says of itself, whether it runs or not.
-func Status(dataDir string) (Report, error) { panic("not built yet") }
-
-// BrokerConfig says for whom a broker works and what it may do.
-type BrokerConfig = broker.Config
-
-// NewBroker makes the broker of one execution. It needs no server: without Remote, kv and cache are unavailable.
-func NewBroker(c BrokerConfig) *broker.Broker { return broker.New(c) }
-
-// ServiceConfig is what an installed service starts with.
-type ServiceConfig struct {
-	// Executable is the program. Defaults to this one.
-	Executable string
-	// Args follow it. Defaults to "agent" and the flags for Server, TokenFile, Data and Policy.
-	Args []string
-	// Name of the service. Defaults to "octopus-agent".
-	Name                            string
-	Server, TokenFile, Data, Policy string
-	Insecure                        bool
-	CAFile                          string
+// wind ends what runs beside the loop, whose events nobody needs any more.
+func (a *Agent) wind(end func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		end()
+	}()
+	for {
+		select {
+		case <-a.events:
+		case <-done:
+			return
+		}
+	}
 }
 
-// InstallService makes the agent start with the machine (systemd, or the Windows service manager) and starts it.
-// It needs root, or an administrator.
-func InstallService(c ServiceConfig, w io.Writer) error { panic("not built yet") }
+// farewell lets the open socket send what is queued, for at most 2 s.
+func (a *Agent) farewell() {
+	s := a.current()
+	if s == nil {
+		return
+	}
+	close(s.goodbye)
+	select {
+	case <-s.done:
+	case <-time.After(2 * time.Second):
+	}
+}
 
-// UninstallService stops and removes the service. The data folder stays.
-func UninstallService(name string, w io.Writer) error { panic("not built yet") }
+// open makes everything that Run stands on. What was opened is closed by release, also after an error.
+func (a *Agent) open(ctx context.Context) ([]core.Restored, error) {
+	a.clock = newClock()
+	a.incarnation = newIncarnation()
+	a.events = make(chan core.Event, 256)
+	a.syncs = make(chan struct{}, 1)
+	a.fetches = make(chan wire.Module, 64)
+	a.held = map[core.Key]*held{}
+	a.calls = newCalls(a.transmit)
+	a.broadcast = newBroadcasts()
+	a.status = newStatusFile(a)
+	if err := a.identify(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openStores(); err != nil {
+		return nil, err
+	}
+	pool, err := wasmplugins.NewPool(wasmplugins.PoolConfig{
+		Dir: filepath.Join(a.folder.path, dirSandbox), Executable: a.config.Runner,
+		MaxRunners: a.config.Slots + 2, Load: a.modules.load, Log: a.config.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start sandbox: %w", err)
+	}
+	a.pool = pool
+	level := pool.Level()
+	a.config.Log.Info("sandbox ready", "level", level.Name, "missing", level.Missing)
+	return a.restore()
+}
+
+func (a *Agent) openStores() error {
+	spoolRoot, err := a.folder.sub(dirSpool)
+	if err != nil {
+		return err
+	}
+	a.blobs = blobs{spoolRoot}
+	if a.logs, err = spool.Open(spoolRoot, 0, time.Now); err != nil {
+		return err
+	}
+	moduleRoot, err := a.folder.sub(dirModules)
+	if err != nil {
+		return err
+	}
+	fetch := a.fetchModule
+	if a.modules, err = openModules(moduleRoot, a.config.CacheBytes, fetch); err != nil {
+		return err
+	}
+	files, err := a.folder.sub(dirFiles)
+	a.outputs = outputs{files}
+	return err
+}
+
+// restore reads the journal of the process before this one.
+func (a *Agent) restore() ([]core.Restored, error) {
+	j, entries, err := journal.Open(filepath.Join(a.folder.path, fileJournal), 0)
+	if err != nil {
+		return nil, err
+	}
+	a.journal = j
+	var restored []core.Restored
+	for _, e := range entries {
+		restored = append(restored, core.Restored{Offer: e.Offer, Attempt: e.Attempt, Started: e.Started, Result: e.Result})
+		a.held[core.Key{Execution: e.Offer.Execution, Fence: e.Offer.Fence}] = &held{offer: e.Offer, since: time.Now(), staged: true}
+	}
+	if len(restored) > 0 {
+		a.config.Log.Info("the journal holds executions of an earlier process", "count", len(restored))
+	}
+	return restored, nil
+}
+
+// release closes what open opened.
+func (a *Agent) release() {
+	if a.pool != nil {
+		a.pool.Close()
+	}
+	if a.journal != nil {
+		if err := a.journal.Close(); err != nil {
+			a.config.Log.Error("close journal", "err", err)
+		}
+	}
+	if a.logs != nil {
+		a.logs.Close()
+	}
+	for _, root := range []*os.Root{a.blobs.root, a.outputs.root} {
+		if root != nil {
+			root.Close()
+		}
+	}
+	if a.modules != nil {
+		a.modules.root.Close()
+	}
+	if a.client != nil {
+		a.client.Close()
+	}
+}

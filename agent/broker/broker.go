@@ -66,3 +66,16 @@ func (b *Broker) Close() {}
 
 // NewMemory makes a Remote that keeps kv and cache in memory, for tools that run without a server.
 func NewMemory(plugin string) Remote { panic("not built yet") }
+
+// Error is a refusal as the guest sees it.
+type Error struct {
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	Retryable bool   `json:"retryable,omitempty"`
+}
+
+// Error is the sentence.
+func (e *Error) Error() string { return e.Message }
+
+// ErrUnavailable says that the server cannot be asked now.
+var ErrUnavailable = &Error{Code: "unavailable", Message: "The server cannot be reached now. Try again later.", Retryable: true}

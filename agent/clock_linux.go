@@ -1,0 +1,19 @@
+package agent
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// newClock counts from the start of the machine, through suspend. It is called from one goroutine.
+func newClock() func() time.Duration {
+	fallback := wallClock()
+	return func() time.Duration {
+		var ts unix.Timespec
+		if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+			return fallback()
+		}
+		return time.Duration(ts.Nano())
+	}
+}

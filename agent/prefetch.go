@@ -1,0 +1,55 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"octopus/internal/wire"
+	"octopus/wasmplugins"
+)
+
+// noteModules remembers modules to be fetched. What finds no room is fetched when it is needed.
+func (a *Agent) noteModules(list []wire.Module) {
+	for _, m := range list {
+		select {
+		case a.fetches <- m:
+		default:
+			return
+		}
+	}
+}
+
+// prefetch downloads and compiles modules while nothing else runs. It is a goroutine of Run.
+func (a *Agent) prefetch(ctx context.Context) {
+	for {
+		var m wire.Module
+		select {
+		case <-ctx.Done():
+			return
+		case m = <-a.fetches:
+		}
+		if !a.status.untilIdle(ctx) {
+			return
+		}
+		if !a.policy.AllowsPlugin(m.Plugin) {
+			continue
+		}
+		memory := m.Memory
+		if memory == 0 {
+			memory = wasmplugins.DefaultMemory
+		}
+		start := time.Now()
+		_, err := a.modules.ensure(ctx, m.Digest)
+		if err == nil {
+			_, err = a.pool.Prepare(ctx, m.Digest, memory)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			a.config.Log.Warn("prefetch", "plugin", m.Plugin, "version", m.Version, "err", err)
+			continue
+		}
+		a.config.Log.Debug("prefetched", "plugin", m.Plugin, "version", m.Version, "took", time.Since(start).Round(time.Millisecond).String())
+	}
+}

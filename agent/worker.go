@@ -1,0 +1,267 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"octopus/agent/broker"
+	"octopus/agent/core"
+	"octopus/agent/journal"
+	"octopus/agent/spool"
+	"octopus/internal/octopus"
+	"octopus/internal/wire"
+	"octopus/sdk/spec"
+	"octopus/wasmplugins"
+)
+
+// job is one attempt on its way through the sandbox. Its worker is a goroutine of the agent.
+type job struct {
+	offer   *wire.Offer // these are static
+	attempt int
+	key     core.Key
+	begun   time.Time
+	ctx     context.Context
+	kill    context.CancelCauseFunc
+	permit  chan error    // the core's answer to Ready; one place, sent once
+	flag    chan struct{} // closed by the loop: the guest is asked to end
+
+	usage  wire.Usage // owned by the worker, as what follows
+	log    *spool.Log
+	staged bool // owned by the loop once the worker has posted Done
+}
+
+// start gives an execution to a worker.
+func (a *Agent) start(o *wire.Offer, attempt int) {
+	j := &job{
+		offer: o, attempt: attempt, key: core.Key{Execution: o.Execution, Fence: o.Fence}, begun: time.Now(),
+		permit: make(chan error, 1), flag: make(chan struct{}),
+	}
+	j.ctx, j.kill = context.WithCancelCause(a.running)
+	a.held[j.key].job = j
+	a.jobs.Go(func() {
+		defer j.kill(nil)
+		a.post(a.work(j))
+	})
+}
+
+// work runs an execution and reports how it ended.
+func (a *Agent) work(j *job) core.Done {
+	o := j.offer
+	j.log = a.logs.Begin(o.Execution, j.attempt, o.Fence)
+	download, err := a.modules.ensure(j.ctx, o.Digest)
+	j.usage.DownloadUS = download.Microseconds()
+	var outcome wasmplugins.Outcome
+	if err != nil {
+		outcome = unavailable(err)
+	} else {
+		outcome = a.sandbox(j)
+	}
+	switch {
+	case outcome.Err != nil && j.ctx.Err() != nil:
+		outcome.Response = killedResponse(context.Cause(j.ctx).Error())
+	case outcome.Err == nil && outcome.Response.Succeeded():
+		a.stage(j, &outcome)
+	}
+	return a.report(j, outcome)
+}
+
+// killedResponse stands in for the response of a guest that the agent ended.
+func killedResponse(reason string) spec.Response {
+	switch reason {
+	case core.ReasonLeaseLost:
+		return spec.Failure(503, reason, "The agent ended it: the server was not heard for so long that another agent may run it.")
+	case core.ReasonAgentStopped:
+		return spec.Failure(503, reason, "The agent was stopped while it ran.")
+	}
+	return spec.Failure(499, spec.CodeCancelled, "It was cancelled.")
+}
+
+// unavailable is the outcome of an execution whose module could not be had.
+func unavailable(err error) wasmplugins.Outcome {
+	r := spec.Failure(503, "module_unavailable", "The plugin's module could not be fetched: "+err.Error())
+	if err == errDigest {
+		r = spec.Failure(502, spec.CodeDigestMismatch, errDigest.Message)
+	}
+	return wasmplugins.Outcome{Response: r, Err: err}
+}
+
+// sandbox runs the guest.
+func (a *Agent) sandbox(j *job) wasmplugins.Outcome {
+	o := j.offer
+	var grant spec.Capabilities
+	if len(o.Grant) > 0 && json.Unmarshal(o.Grant, &grant) != nil {
+		err := fmt.Errorf("the offer's grant is malformed")
+		return wasmplugins.Outcome{Response: spec.Failure(500, spec.CodeDenied, "The server sent a grant that cannot be read."), Err: err}
+	}
+	timeout := j.timeout()
+	request, err := j.request(timeout)
+	if err != nil {
+		return wasmplugins.Outcome{Response: spec.Failure(500, spec.CodeRefused, "The request could not be put together: "+err.Error()), Err: err}
+	}
+	b := broker.New(broker.Config{
+		Plugin: o.Plugin, Grant: grant, Policy: a.policy, Broadcast: a.broadcast.get,
+		Remote: a.calls.remote(o.Execution, o.Fence),
+	})
+	defer b.Close()
+	return a.pool.Run(j.ctx, wasmplugins.Job{
+		Digest: o.Digest, Memory: o.MemoryBytes, Timeout: timeout, Stdout: o.StdoutBytes, Request: request,
+		OnLog:      j.writeLog,
+		OnProgress: func(fraction float64, message string) { a.progress(j, fraction, message) },
+		OnReady:    func(p wasmplugins.Prepared) error { return a.ready(j, p) },
+		Cancelled:  j.flag,
+	}, b)
+}
+
+// timeout is what the guest gets: the task's, and no more than what is left of the deadline over all attempts.
+func (j *job) timeout() time.Duration {
+	timeout := time.Duration(j.offer.TimeoutMS) * time.Millisecond
+	if timeout <= 0 {
+		timeout = wasmplugins.DefaultTimeout
+	}
+	if ms := j.offer.DeadlineMS; ms > 0 {
+		left := time.Duration(ms)*time.Millisecond - time.Since(j.begun)
+		timeout = min(timeout, max(left, time.Millisecond))
+	}
+	return timeout
+}
+
+func (j *job) request(timeout time.Duration) ([]byte, error) {
+	o := j.offer
+	r := spec.Request{
+		ABI: spec.ABI, Action: o.Action, Params: o.Params, Config: o.Config,
+		Execution: spec.RequestExecution{
+			ID: o.Execution, Run: o.Run, Task: o.Task, Attempt: j.attempt, Deadline: time.Now().Add(timeout).UTC(),
+		},
+	}
+	if len(r.Params) == 0 {
+		r.Params = json.RawMessage("{}")
+	}
+	if len(o.User) > 0 {
+		r.User = new(spec.RequestUser)
+		if err := json.Unmarshal(o.User, r.User); err != nil {
+			return nil, fmt.Errorf("user: %w", err)
+		}
+	}
+	return json.Marshal(r)
+}
+
+// ready asks the core whether the guest may start, and has the start on disk before it does.
+func (a *Agent) ready(j *job, p wasmplugins.Prepared) error {
+	ready := time.Since(j.begun)
+	j.usage.CompileUS = p.CompileTime.Microseconds()
+	a.post(core.Ready{Key: j.key, Prepared: wire.Prepared{
+		DownloadMS: j.usage.DownloadUS / 1000, CompileMS: p.CompileTime.Milliseconds(), ReadyMS: ready.Milliseconds(),
+	}})
+	select {
+	case err := <-j.permit:
+		if err != nil {
+			return err
+		}
+	case <-j.ctx.Done():
+		return context.Cause(j.ctx)
+	}
+	if err := a.journal.Started(journal.Key{Execution: j.key.Execution, Fence: j.key.Fence}, j.attempt); err != nil {
+		return fmt.Errorf("note the start: %w", err)
+	}
+	j.usage.ReadyUS = time.Since(j.begun).Microseconds()
+	return nil
+}
+
+func (j *job) writeLog(lines []wasmplugins.LogLine) {
+	out := make([]spool.Line, len(lines))
+	for i, l := range lines {
+		out[i] = spool.Line{At: l.Time, Text: l.Text}
+	}
+	j.log.Write(out)
+}
+
+func (a *Agent) progress(j *job, fraction float64, message string) {
+	a.transmit(&wire.Progress{Execution: j.key.Execution, Fence: j.key.Fence, Fraction: max(fraction, 0), Message: message}, true)
+}
+
+// stage writes the file operations of a response. Where that is not possible the execution fails as a whole.
+func (a *Agent) stage(j *job, outcome *wasmplugins.Outcome) {
+	files := false
+	for _, op := range outcome.Response.Data {
+		files = files || op.Type == spec.OpFile
+	}
+	if !files {
+		return
+	}
+	var err error
+	if a.policy.AllowsFiles() {
+		err = a.outputs.stage(j.offer, outcome.Response.Data)
+	} else {
+		err = octopus.Errorf(octopus.CodeDenied, "The owner of this agent does not allow plugins to write files.")
+	}
+	if err == nil {
+		j.staged = true
+		return
+	}
+	status, code := 507, "file_output"
+	if octopus.CodeOf(err) == octopus.CodeDenied {
+		status, code = 403, spec.CodeDenied
+	}
+	outcome.Response = spec.Failure(status, code, "The response's files could not be written: "+err.Error())
+	outcome.Err = err
+}
+
+// report makes the result of an attempt.
+func (a *Agent) report(j *job, out wasmplugins.Outcome) core.Done {
+	if out.RawFile != "" {
+		os.Remove(out.RawFile)
+	}
+	j.usage.GuestUS, j.usage.PeakMemory, j.usage.HostCalls = out.GuestTime.Microseconds(), out.PeakMemory, out.HostCalls
+	j.usage.OutputBytes = int64(len(out.Raw))
+	var last int64
+	last, j.usage.LogBytes = j.log.Close()
+	done := core.Done{Key: j.key, Natural: out.Err == nil, Code: codeOf(out.Response)}
+	done.Result = wire.Result{
+		Outcome: octopus.Failed, MayRetry: out.Response.MayRetry(), LastLogSeq: last,
+		ElapsedMS: out.GuestTime.Milliseconds(), Usage: j.usage,
+	}
+	r := &done.Result
+	switch {
+	case out.Response.Succeeded():
+		r.Outcome, r.MayRetry = octopus.Succeeded, false
+	case !done.Natural && done.Code == spec.CodeTimeout:
+		r.Outcome, r.Reason = octopus.TimedOut, spec.CodeTimeout
+	default:
+		r.Reason = done.Code
+	}
+	if e := out.Response.Error; e != nil {
+		r.RetryAfterMS = int64(e.RetryAfterSeconds * 1000)
+	}
+	a.body(j, r, out.Response)
+	return done
+}
+
+func codeOf(r spec.Response) string {
+	if r.Error == nil {
+		return ""
+	}
+	return r.Error.Code
+}
+
+// body puts the response into the result, or, where it is large, onto the disk to be uploaded.
+func (a *Agent) body(j *job, r *wire.Result, response spec.Response) {
+	raw, err := json.Marshal(response)
+	if err == nil && len(raw) > wire.MaxInline {
+		sum := sha256.Sum256(raw)
+		if err = a.blobs.write(j.key, raw); err == nil {
+			r.BlobSHA256 = hex.EncodeToString(sum[:])
+			return
+		}
+	}
+	if err != nil {
+		r.Outcome, r.Reason, r.MayRetry = octopus.Failed, spec.CodeOutputLimit, false
+		a.outputs.discard(j.offer)
+		raw, _ = json.Marshal(spec.Failure(507, spec.CodeOutputLimit, "The agent could not keep the response: "+err.Error()))
+	}
+	r.Response = raw
+}
