@@ -403,7 +403,7 @@ func wasmHost(op string, request []byte) ([]byte, error) {
 
 // errnos names the codes of refusals without a reply; the numbers are WASI's.
 var errnos = map[int32]string{
-	1: "too_large", 2: "denied", 6: "rate_limited", 11: "cancelled", 28: "invalid_request", 29: "internal",
+	1: "too_large", 2: "denied", 6: "rate_limited", 11: "cancelled", 21: "internal", 28: "invalid_request", 29: "internal",
 	44: "not_found", 51: "quota", 52: "unsupported_op", 73: "timeout",
 }
 

@@ -1,0 +1,153 @@
+// Package trial runs the test cases that a plugin brings along in its
+// manifest: in the real sandbox, with faked host calls.
+package trial
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"octopus/sdk/spec"
+	"octopus/wasmplugins"
+)
+
+// NewBroker answers host calls from fakes. What no fake answers fails as the
+// world would fail: no such name, connection refused.
+func NewBroker(f spec.Fakes) wasmplugins.Broker {
+	return &broker{fakes: f, kv: maps.Clone(f.KV), cache: maps.Clone(f.Cache)}
+}
+
+type broker struct {
+	fakes spec.Fakes // static
+
+	mu        sync.Mutex
+	kv, cache map[string]json.RawMessage // guarded by mu
+}
+
+// question is the union of what the faked operations ask.
+type question struct {
+	Method string          `json:"method"`
+	URL    string          `json:"url"`
+	Host   string          `json:"host"`
+	Port   int             `json:"port"`
+	Name   string          `json:"name"`
+	Type   string          `json:"type"`
+	Key    string          `json:"key"`
+	Prefix string          `json:"prefix"`
+	Value  json.RawMessage `json:"value"`
+}
+
+// Call answers one operation.
+func (b *broker) Call(_ context.Context, op string, req []byte) ([]byte, error) {
+	var q question
+	if err := json.Unmarshal(req, &q); len(req) > 0 && err != nil {
+		return refuse("invalid_request", "The request of %s is not valid JSON.", op)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if reply, ok := b.fakes.Ops[op]; ok {
+		return reply, nil
+	}
+	switch op {
+	case "http.fetch":
+		return b.fetch(q)
+	case "tcp.probe":
+		return b.probe(q)
+	case "dns.lookup":
+		return b.lookup(q)
+	case "secret.get":
+		if v, ok := b.fakes.Secrets[q.Name]; ok {
+			return json.Marshal(map[string]any{"value": v})
+		}
+		return refuse("denied", "No fake secret is named %s.", q.Name)
+	}
+	area, verb, _ := strings.Cut(op, ".")
+	switch area {
+	case "kv":
+		return keep(&b.kv, verb, q.Key, q)
+	case "cache":
+		return keep(&b.cache, verb, q.Name, q)
+	}
+	return refuse("unsupported_op", "No fake answers %s; add one under fakes.ops.", op)
+}
+
+func (b *broker) fetch(q question) ([]byte, error) {
+	if q.Method == "" {
+		q.Method = "GET"
+	}
+	for _, f := range b.fakes.HTTP {
+		if f.Method != "" && f.Method != q.Method || f.URL != "" && f.URL != q.URL {
+			continue
+		}
+		return json.Marshal(map[string]any{
+			"status": f.Status, "headers": f.Headers, "body": f.Body, "bytes": len(f.Body), "duration_ms": 1, "final_url": q.URL,
+		})
+	}
+	return refuse("unreachable", "No fake answers %s %s.", q.Method, q.URL)
+}
+
+func (b *broker) probe(q question) ([]byte, error) {
+	where := net.JoinHostPort(q.Host, strconv.Itoa(q.Port))
+	if reply, ok := b.fakes.TCP[where]; ok {
+		return reply, nil
+	}
+	return refuse("refused", "No fake listens on %s.", where)
+}
+
+func (b *broker) lookup(q question) ([]byte, error) {
+	if q.Type == "" {
+		q.Type = "A"
+	}
+	type record struct {
+		Type  string `json:"type"`
+		Value string `json:"value"`
+	}
+	var records []record
+	for _, v := range b.fakes.DNS[q.Name] {
+		records = append(records, record{q.Type, v})
+	}
+	if len(records) == 0 {
+		return refuse("not_found", "No fake record is named %s.", q.Name)
+	}
+	return json.Marshal(map[string]any{"records": records, "duration_ms": 1})
+}
+
+// keep is get, set, delete and list on a map that fakes filled.
+func keep(entries *map[string]json.RawMessage, verb, key string, q question) ([]byte, error) {
+	value, found := (*entries)[key]
+	switch verb {
+	case "get":
+		if !found {
+			return []byte(`{"found":false}`), nil
+		}
+		return json.Marshal(map[string]any{"found": true, "value": value})
+	case "set":
+		if *entries == nil {
+			*entries = map[string]json.RawMessage{}
+		}
+		(*entries)[key] = q.Value
+		return []byte(`{}`), nil
+	case "delete":
+		delete(*entries, key)
+		return json.Marshal(map[string]any{"found": found})
+	case "list":
+		keys := []string{}
+		for _, k := range slices.Sorted(maps.Keys(*entries)) {
+			if strings.HasPrefix(k, q.Prefix) {
+				keys = append(keys, k)
+			}
+		}
+		return json.Marshal(map[string]any{"keys": keys})
+	}
+	return refuse("unsupported_op", "There is no such operation.")
+}
+
+func refuse(code, format string, args ...any) ([]byte, error) {
+	return json.Marshal(map[string]any{"ok": false, "error": map[string]string{"code": code, "message": fmt.Sprintf(format, args...)}})
+}
