@@ -19,8 +19,8 @@ const devFolder = "octopus-data"
 // contextFile is the name of the context that a data folder holds.
 const contextFile = "context.json"
 
-// savedContext is a server and the right to talk to it.
-type savedContext struct {
+// Context is a server and the right to talk to it.
+type Context struct {
 	Name     string `json:"name,omitempty"`
 	URL      string `json:"url"`
 	APIToken string `json:"api_token"`
@@ -29,8 +29,8 @@ type savedContext struct {
 
 // contexts is the user's file. It holds secrets and is only readable by its owner.
 type contexts struct {
-	Current  string                  `json:"current,omitempty"`
-	Contexts map[string]savedContext `json:"contexts"`
+	Current  string             `json:"current,omitempty"`
+	Contexts map[string]Context `json:"contexts"`
 }
 
 // contextsPath is $OCTOPUS_CONTEXTS, or octopus/contexts.json in the user's configuration folder.
@@ -47,7 +47,7 @@ func contextsPath() (string, error) {
 
 // readContexts returns the user's contexts; no file is no contexts.
 func readContexts() (contexts, error) {
-	c := contexts{Contexts: map[string]savedContext{}}
+	c := contexts{Contexts: map[string]Context{}}
 	path, err := contextsPath()
 	if err != nil {
 		return c, err
@@ -57,7 +57,7 @@ func readContexts() (contexts, error) {
 		return c, nil
 	}
 	if c.Contexts == nil {
-		c.Contexts = map[string]savedContext{}
+		c.Contexts = map[string]Context{}
 	}
 	return c, err
 }
@@ -73,19 +73,22 @@ func (c contexts) write() error {
 	return writeJSON(path, c)
 }
 
-// saveContext writes one context into a file of its own, as octopus dev does in its data folder.
-func saveContext(path string, c savedContext) error { return writeJSON(path, c) }
+// WriteDevContext leaves the context "dev" in a data folder, for the commands that are started beside it.
+func WriteDevContext(data string, c Context) error {
+	c.Name = "dev"
+	return writeJSON(filepath.Join(data, contextFile), c)
+}
 
 // devContext reads the context of a data folder.
-func devContext(data string) (savedContext, error) {
-	var c savedContext
+func devContext(data string) (Context, error) {
+	var c Context
 	err := readJSON(filepath.Join(data, contextFile), &c)
 	return c, err
 }
 
 // currentContext finds the server to talk to. In this order: --url, --context (a name or a folder), the data folder
 // of octopus dev in the working directory, the context that `octopus context use` chose.
-func (a *app) currentContext() (name string, c savedContext, err error) {
+func (a *app) currentContext() (name string, c Context, err error) {
 	switch {
 	case a.flags.context != "":
 		name = a.flags.context
@@ -96,11 +99,11 @@ func (a *app) currentContext() (name string, c savedContext, err error) {
 		name, c, err = defaultContext()
 	}
 	if err != nil {
-		return "", savedContext{}, err
+		return "", Context{}, err
 	}
 	if a.flags.url != "" {
 		if c.URL != a.flags.url {
-			c = savedContext{URL: a.flags.url} // a token is for the server that made it
+			c = Context{URL: a.flags.url} // a token is for the server that made it
 		}
 	}
 	if a.flags.apiToken != "" {
@@ -109,7 +112,7 @@ func (a *app) currentContext() (name string, c savedContext, err error) {
 	return name, c, nil
 }
 
-func namedContext(name string) (savedContext, error) {
+func namedContext(name string) (Context, error) {
 	if strings.ContainsAny(name, `/\`) || name == "." {
 		c, err := devContext(strings.TrimSuffix(name, contextFile))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -119,7 +122,7 @@ func namedContext(name string) (savedContext, error) {
 	}
 	all, err := readContexts()
 	if err != nil {
-		return savedContext{}, err
+		return Context{}, err
 	}
 	if c, ok := all.Contexts[name]; ok {
 		return c, nil
@@ -129,10 +132,10 @@ func namedContext(name string) (savedContext, error) {
 			return c, nil
 		}
 	}
-	return savedContext{}, octopus.Errorf(octopus.CodeNotFound, "There is no context %q; octopus context list shows them.", name)
+	return Context{}, octopus.Errorf(octopus.CodeNotFound, "There is no context %q; octopus context list shows them.", name)
 }
 
-func defaultContext() (string, savedContext, error) {
+func defaultContext() (string, Context, error) {
 	c, err := devContext(devFolder)
 	if err == nil {
 		return "dev", c, nil

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"octopus/internal/octopus"
+	"octopus/sdk"
 )
 
 // The exit codes. They are kept: people script against them.
@@ -46,6 +48,7 @@ func (e exitError) Unwrap() error { return e.err }
 func exitCode(err error) int {
 	var usage usageError
 	var exit exitError
+	var refused *sdk.Error
 	switch {
 	case err == nil:
 		return ExitOK
@@ -55,8 +58,23 @@ func exitCode(err error) int {
 		return ExitUsage
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
+	case errors.As(err, &refused):
+		return exitOfRefusal(refused)
+	case unreachable(err) != nil:
+		return ExitUnreachable
 	}
 	return exitOfCode(octopus.CodeOf(err))
+}
+
+// exitOfRefusal maps a server's answer. One without a code came from something in between.
+func exitOfRefusal(e *sdk.Error) int {
+	switch {
+	case e.Code != "":
+		return exitOfCode(octopus.Code(e.Code))
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden, e.Status == http.StatusNotFound:
+		return ExitDenied
+	}
+	return ExitUnreachable
 }
 
 // exitOfCode maps what the server, or a package of ours, said.
@@ -78,18 +96,37 @@ func (a *app) complain(cmd *cobra.Command, err error) {
 	if errors.As(err, &exit) && exit.err == nil {
 		return
 	}
-	var usage usageError
 	if errors.Is(err, context.Canceled) && !errors.As(err, &exit) {
 		return
 	}
-	fmt.Fprintf(a.Err, "octopus: %s\n", strings.TrimSpace(err.Error()))
-	var known *octopus.Error
-	if errors.As(err, &known) && (len(known.Fields) > 1 || len(known.Fields) == 1 && known.Fields[0].Message != known.Message) {
-		for _, f := range known.Fields {
+	sentence, fields := wording(err)
+	fmt.Fprintf(a.Err, "octopus: %s\n", sentence)
+	for _, f := range fields {
+		if f.Message != sentence {
 			fmt.Fprintf(a.Err, "  %s: %s\n", f.Field, f.Message)
 		}
 	}
+	var usage usageError
 	if errors.As(err, &usage) && cmd != nil {
 		fmt.Fprintf(a.Err, "Try: %s --help\n", cmd.CommandPath())
 	}
+}
+
+// wording finds the sentence of an error, and what it says field by field.
+func wording(err error) (sentence string, fields []octopus.FieldError) {
+	var refused *sdk.Error
+	var known *octopus.Error
+	switch {
+	case errors.As(err, &refused):
+		for _, f := range refused.Fields {
+			fields = append(fields, octopus.FieldError{Field: f.Field, Message: f.Message})
+		}
+		return refused.Message, fields
+	case errors.As(err, &known):
+		return known.Message, known.Fields
+	}
+	if sentence := unreachable(err); sentence != nil {
+		err = sentence
+	}
+	return strings.TrimSpace(err.Error()), nil
 }

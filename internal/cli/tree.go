@@ -4,12 +4,22 @@ import "github.com/spf13/cobra"
 
 // everyday lists the verbs at the top.
 func (a *app) everyday() []*cobra.Command {
-	return []*cobra.Command{a.versionCommand()}
+	return []*cobra.Command{
+		a.runCommand(), a.logsCommand(), a.openCommand(), a.loginCommand(), a.contextCommand(),
+		a.bootstrapCommand(), a.versionCommand(),
+	}
 }
 
 // things lists the groups of verbs, one for each kind of thing.
 func (a *app) things() []*cobra.Command {
 	return []*cobra.Command{
-		group("plugins", "What can be run", a.localPluginCommands()...),
+		group("tasks", "Saved definitions of work", a.tasksCommands()...),
+		group("runs", "Firings of tasks and ad-hoc work", a.runsCommands()...),
+		group("executions", "Single agents' shares of runs", a.executionsCommands()...),
+		group("agents", "Registered machines", a.agentsCommands()...),
+		group("plugins", "What can be run, and what an author needs", a.pluginsCommands()...),
+		group("users", "People who sign in", a.usersCommands()...),
+		group("tokens", "Your API tokens", a.tokensCommands()...),
+		group("cache", "The server's cache", a.cacheCommands()...),
 	}
 }

@@ -47,17 +47,3 @@ func took(ms float64) string {
 
 // seconds is a duration as the API takes it.
 func seconds(d time.Duration) float64 { return d.Seconds() }
-
-// since reads --since: a duration back from now such as 24h, or a time in RFC 3339.
-func since(text string) (string, error) {
-	if text == "" {
-		return "", nil
-	}
-	if _, err := time.ParseDuration(text); err == nil {
-		return text, nil
-	}
-	if _, err := time.Parse(time.RFC3339, text); err == nil {
-		return text, nil
-	}
-	return "", usagef("--since is %q, but must be like 24h, or a time like 2026-01-31T08:00:00Z.", text)
-}

@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"octopus/sdk"
+)
+
+// pluginsCommands are the verbs of `octopus plugins`: those of the server, and the author's.
+func (a *app) pluginsCommands() []*cobra.Command {
+	return append([]*cobra.Command{
+		a.pluginsList(), a.pluginsGet(), a.pluginsUpload(),
+		a.pluginsSwitch("enable", "Let a plugin run", true), a.pluginsSwitch("disable", "Keep a plugin from running", false),
+		a.pluginsGrant(), a.pluginsRevoke(),
+	}, a.localPluginCommands()...)
+}
+
+func (a *app) pluginsList() *cobra.Command {
+	return a.online("list", "List plugins with their newest version", exactly(),
+		func(ctx context.Context, c *sdk.Client, _ []string) error {
+			page, err := c.Plugins(ctx)
+			if err != nil {
+				return err
+			}
+			return printPage(a, page, pluginTable)
+		})
+}
+
+func (a *app) pluginsGet() *cobra.Command {
+	return a.online("get PLUGIN", "Show a plugin with its actions, versions and grant", exactly("PLUGIN"),
+		func(ctx context.Context, c *sdk.Client, args []string) error {
+			p, err := c.Plugin(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(p, func(t *tabwriter.Writer) { showPlugin(t, p) })
+		})
+}
+
+func showPlugin(t io.Writer, p sdk.Plugin) {
+	row(t, "Plugin", p.Name+" ("+p.Source+")")
+	row(t, "Description", dash(p.Description))
+	row(t, "Enabled", yesNo(p.Enabled))
+	row(t, "Used", fmt.Sprintf("%d runs, %d tasks", p.Runs, p.Tasks))
+	m := manifestOf(p, "")
+	for _, action := range m.Actions {
+		row(t, "Action", action.Name+": "+oneLine(action.Description, 100))
+		types := propertyTypes(action.Params)
+		for _, name := range sortedKeys(types) {
+			row(t, "", "  --param "+name+"=<"+strings.Join(types[name], " or ")+">")
+		}
+	}
+	for i, v := range p.Versions {
+		row(t, "Version", v.Version+", "+v.Status+", "+fmt.Sprint(v.SizeBytes>>10)+" KiB, "+v.Digest)
+		if i == 0 {
+			asks, err := json.Marshal(m.Capabilities)
+			if err == nil {
+				row(t, "Asks for", string(asks))
+			}
+			row(t, "Granted", granted(v))
+		}
+	}
+}
+
+// granted is the grant of a version in words.
+func granted(v sdk.PluginVersion) string {
+	if v.Grant == nil {
+		return "nothing"
+	}
+	return string(compact(v.Grant.Capabilities)) + " by " + dash(v.Grant.GrantedBy)
+}
+
+func (a *app) pluginsUpload() *cobra.Command {
+	return a.online("upload FILE.wasm", "Publish a packed module", exactly("FILE.wasm"),
+		func(ctx context.Context, c *sdk.Client, args []string) error {
+			m, err := readModule(args[0])
+			if err != nil {
+				return err
+			}
+			if m.manifest == nil {
+				return usagef("%s holds no manifest: pack it first with octopus plugins pack.", args[0])
+			}
+			v, err := c.UploadPlugin(ctx, m.bytes)
+			if err != nil {
+				return err
+			}
+			if v.Grant == nil {
+				fmt.Fprintf(a.Err, "It may do nothing beyond computing until an administrator grants it: octopus plugins grant %s\n", v.Plugin)
+			}
+			return a.print(v, func(t *tabwriter.Writer) {
+				row(t, "PLUGIN", "VERSION", "STATUS", "DIGEST")
+				row(t, v.Plugin, v.Version, v.Status, v.Digest)
+			})
+		})
+}
+
+// pluginsSwitch enables or disables a plugin, or one version of it.
+func (a *app) pluginsSwitch(verb, short string, enabled bool) *cobra.Command {
+	var version string
+	cmd := a.online(verb+" PLUGIN", short, exactly("PLUGIN"),
+		func(ctx context.Context, c *sdk.Client, args []string) error {
+			if err := c.EnablePlugin(ctx, args[0], version, enabled); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.Err, "%s: %sd\n", strings.TrimSpace(args[0]+" "+version), verb)
+			return nil
+		})
+	cmd.Flags().StringVar(&version, "version", "", "one version only")
+	return cmd
+}
+
+func (a *app) pluginsGrant() *cobra.Command {
+	var version, capabilities string
+	cmd := a.online("grant PLUGIN", "Allow a plugin what it asks for, or less", exactly("PLUGIN"),
+		func(ctx context.Context, c *sdk.Client, args []string) error {
+			g := sdk.NewGrant{Plugin: args[0], Version: version}
+			if capabilities != "" {
+				raw, err := readArgument(a.In, capabilities)
+				if err != nil {
+					return err
+				}
+				if !json.Valid(raw) {
+					return usagef("--capabilities must be JSON such as '{\"http\": {\"hosts\": [\"example.com\"]}}'.")
+				}
+				g.Capabilities = raw
+			}
+			made, err := c.Grant(ctx, g)
+			if err != nil {
+				return err
+			}
+			return a.print(made, func(t *tabwriter.Writer) {
+				row(t, "Plugin", made.Plugin+" "+made.Version)
+				row(t, "Digest", made.Digest)
+				row(t, "Granted", string(compact(made.Capabilities)))
+			})
+		})
+	cmd.Flags().StringVar(&version, "version", "", "one version (default the newest)")
+	cmd.Flags().StringVar(&capabilities, "capabilities", "", "less than it asks for, as JSON: '{…}', @file or -")
+	return cmd
+}
+
+func (a *app) pluginsRevoke() *cobra.Command {
+	var version string
+	cmd := a.online("revoke PLUGIN", "Take back what a plugin was granted", exactly("PLUGIN"),
+		func(ctx context.Context, c *sdk.Client, args []string) error {
+			p, err := c.Plugin(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			for _, v := range p.Versions {
+				if v.Grant == nil || version != "" && v.Version != version {
+					continue
+				}
+				if err := c.RevokeGrant(ctx, v.Digest); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.Err, "%s %s: revoked\n", p.Name, v.Version)
+			}
+			return nil
+		})
+	cmd.Flags().StringVar(&version, "version", "", "one version only (default every version)")
+	return cmd
+}

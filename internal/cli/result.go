@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+
+	"octopus/sdk"
+)
+
+// printRun prints a run. A run with one execution is shown as that execution's answer, any other as a table.
+func (a *app) printRun(run sdk.Run) error {
+	if a.flags.output != "table" {
+		return a.print(run, nil)
+	}
+	if run.Total == 1 && len(run.Executions) == 1 {
+		return a.printAnswer(run, run.Executions[0])
+	}
+	return a.print(run, func(t *tabwriter.Writer) {
+		runTable(t, []sdk.Run{run})
+		if len(run.Executions) > 0 {
+			row(t)
+			executionTable(t, run.Executions)
+		}
+		for _, l := range run.LeftOut {
+			row(t, "left out", l.AgentName, l.Reason)
+		}
+	})
+}
+
+// printAnswer prints what one execution came to: a line about it, its message, and its result as JSON.
+func (a *app) printAnswer(run sdk.Run, x sdk.Execution) error {
+	fmt.Fprintf(a.Out, "%s  %s  %s  %s  %s\n", run.ID, a.coloured(x), whatOf(x.TaskName, x.Plugin, x.Action), dash(x.AgentName), took(x.DurationMS))
+	if s := said(x); s != "" {
+		fmt.Fprintln(a.Out, s)
+	}
+	if x.Response != nil && len(x.Response.Result) > 0 && !bytes.Equal(x.Response.Result, []byte("null")) {
+		var pretty bytes.Buffer
+		if json.Indent(&pretty, x.Response.Result, "", "  ") == nil {
+			fmt.Fprintln(a.Out, pretty.String())
+		}
+	}
+	return nil
+}
+
+// coloured is the status, in green, red or yellow on a terminal.
+func (a *app) coloured(x sdk.Execution) string {
+	text := statusOf(x)
+	if !colourful(a.Out) {
+		return text
+	}
+	code := "31"
+	switch {
+	case x.Status == "succeeded":
+		code = "32"
+	case !x.Ended():
+		code = "33"
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
