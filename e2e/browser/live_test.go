@@ -1,0 +1,164 @@
+package browser_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"context"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"octopus/e2e/harness"
+	"octopus/sdk"
+)
+
+// dev is a running `octopus dev`.
+type dev struct {
+	*harness.Process
+	address string
+	folder  string
+	access
+}
+
+// access is the first line of `octopus dev --json`.
+type access struct {
+	URL      string `json:"url"`
+	LoginURL string `json:"login_url"`
+	APIToken string `json:"api_token"`
+}
+
+func startDev(t *testing.T) *dev {
+	t.Helper()
+	d := &dev{address: harness.FreeAddress(t), folder: t.TempDir()}
+	d.start(t)
+	return d
+}
+
+// start starts it (again), at the same address.
+func (d *dev) start(t *testing.T) {
+	t.Helper()
+	d.Process = harness.Start(t, "dev", d.folder, "dev", "--json", "--listen", d.address)
+	line := d.WaitLine(`"login_url"`)
+	if err := json.Unmarshal([]byte(line), &d.access); err != nil {
+		t.Fatalf("octopus dev --json printed %q: %v", line, err)
+	}
+}
+
+// signIn opens the login link and presses its one button.
+func (d *dev) signIn(t *testing.T) *tab {
+	t.Helper()
+	b := open(t)
+	b.do("open the login link", chromedp.Navigate(d.LoginURL))
+	b.click("login-link")
+	b.waitText(css("live-badge"), "Live")
+	return b
+}
+
+// TestFirstMinutes is the first thing that a new user does: sign in, see the demo run move, run http-check and
+// watch it to its result, all without a reload.
+func TestFirstMinutes(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("all is well")) }))
+	defer site.Close()
+	b := d.signIn(t)
+	b.mark()
+	b.waitText(css("feed"), "echo") // the demo run came by itself
+	b.waitText(css("tiles"), "online")
+	b.marked()
+
+	b.click("choose-http-check")
+	b.do("type the URL", chromedp.WaitVisible(chromedp.CSS(`[name="p.url"]`)),
+		chromedp.SetValue(chromedp.CSS(`[name="p.url"]`), ""), chromedp.SendKeys(chromedp.CSS(`[name="p.url"]`), site.URL))
+	b.click("run")
+	b.waitText(css("status"), "succeeded")
+	b.waitText("#x-result", "200")
+}
+
+// TestWatchLive watches one execution from its start to its end on its own page.
+func TestWatchLive(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	b := d.signIn(t)
+	client := sdk.New(d.URL, d.APIToken)
+	run, err := client.StartRun(t.Context(), sdk.StartRun{Work: sdk.Work{Plugin: "echo", Action: "echo",
+		Params: sdk.JSON(map[string]any{"message": "watched", "delay_seconds": 6, "log_lines": 30})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.do("open the run", chromedp.Navigate(d.URL+"/runs/"+run.ID))
+	b.waitText(css("live-badge"), "Live")
+	b.mark()
+	b.waitText(css("status"), "running")
+	before := logLines(b)
+	b.waitText(css("status"), "succeeded")
+	if after := logLines(b); after < 30 || before >= after {
+		t.Errorf("%d log lines while it ran, %d at its end", before, after)
+	}
+	b.waitText("#x-result", "watched")
+	b.marked()
+}
+
+// TestServerRestartUnderThePage kills the server under an open page: it says so, comes back by itself, and shows
+// what happens then.
+func TestServerRestartUnderThePage(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	b := d.signIn(t)
+	b.mark()
+	d.Kill()
+	b.waitText(css("live-badge"), "Reconnecting")
+	d.start(t)
+	b.waitText(css("live-badge"), "Live")
+	client := sdk.New(d.URL, d.APIToken)
+	if _, err := client.StartRun(t.Context(), sdk.StartRun{Work: sdk.Work{Plugin: "dns-lookup", Action: "lookup",
+		Params: sdk.JSON(map[string]any{"name": "localhost"})}}); err != nil {
+		t.Fatal(err)
+	}
+	b.waitText(css("feed"), "dns-lookup")
+	b.marked()
+}
+
+// TestOfflineAndBack takes the network away from the page and gives it back.
+func TestOfflineAndBack(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	b := d.signIn(t)
+	b.mark()
+	b.do("go offline", offline(true))
+	b.waitText(css("live-badge"), "Offline")
+	client := sdk.New(d.URL, d.APIToken)
+	if _, err := client.StartRun(t.Context(), sdk.StartRun{Work: sdk.Work{Plugin: "disk-usage", Action: "check"}}); err != nil {
+		t.Fatal(err)
+	}
+	b.do("come back", offline(false))
+	b.waitText(css("live-badge"), "Live")
+	b.waitText(css("feed"), "disk-usage")
+}
+
+// offline takes the network away and tells the page, as an operating system would, or gives it back.
+func offline(yes bool) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		var conditions []*network.Conditions
+		if yes {
+			conditions = []*network.Conditions{{Offline: true, DownloadThroughput: -1, UploadThroughput: -1}}
+		}
+		_, err := cdp.Call(ctx, target, network.EmulateNetworkConditionsByRule,
+			network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: conditions})
+		if err != nil {
+			return err
+		}
+		_, err = cdp.Call(ctx, target, network.OverrideNetworkState,
+			network.OverrideNetworkStateParams{Offline: yes, DownloadThroughput: -1, UploadThroughput: -1})
+		return err
+	})
+}
+
+// logLines counts the lines that the page shows.
+func logLines(b *tab) int {
+	return strings.Count(b.text(css("log")), "\n") / 2
+}
