@@ -110,7 +110,8 @@ func sections(module []byte, each func(section) bool) error {
 	}
 	r := reader{raw: module, pos: len(header)}
 	for r.left() > 0 {
-		s := section{start: r.pos, id: r.byte()}
+		s := section{start: r.pos}
+		s.id = r.byte()
 		s.body = r.take(r.u32())
 		s.end = r.pos
 		if r.bad {

@@ -95,12 +95,12 @@ func (r *Reader) fill(n int) error {
 	if have >= n {
 		return nil
 	}
-	if have == 0 && len(r.buf) > keep {
-		r.buf = make([]byte, 4096)
-	}
 	if r.start > 0 {
 		copy(r.buf, r.buf[r.start:r.end])
 		r.start, r.end = 0, have
+	}
+	if have == 0 && len(r.buf) > keep {
+		r.buf = make([]byte, 4096)
 	}
 	for r.end < n {
 		if r.end == len(r.buf) {

@@ -107,7 +107,8 @@ func (b *Box) limits() error {
 		set(unix.RLIMIT_CPU, b.c.CPU, b.c.CPU+1)
 	}
 	if b.c.Data > 0 {
-		set(unix.RLIMIT_DATA, b.c.Data, b.c.Data)
+		data := b.c.Data + cgoStacks
+		set(unix.RLIMIT_DATA, data, data)
 	}
 	errs = append(errs, unix.Setpriority(unix.PRIO_PROCESS, 0, 5))
 	return errors.Join(errs...)

@@ -1,0 +1,75 @@
+package wasmplugins
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"octopus/sdk/spec"
+)
+
+// slack is how late a kill may be in a test on a busy machine; what it really
+// is, the benchmark says.
+const slack = 2 * time.Second
+
+func TestHostileModules(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		module string
+		job    Job
+		status int
+		code   string
+		says   string
+	}{
+		{module: "loop", status: 504, code: spec.CodeTimeout, says: "did not end within 300ms"},
+		{module: "exponential", status: 504, code: spec.CodeTimeout},
+		{module: "start_loop", status: 504, code: spec.CodeTimeout},
+		{module: "sleeper", status: 504, code: spec.CodeTimeout},
+		{module: "call_flood", status: 504, code: spec.CodeTimeout},
+		{module: "log_flood", status: 504, code: spec.CodeTimeout},
+		{module: "memory_hog", status: 507, code: spec.CodeMemoryLimit, says: "more than its 64MiB of memory"},
+		{module: "table_hog", status: 500, code: spec.CodeTrap, says: "unreachable"},
+		{module: "recursion", status: 500, code: spec.CodeTrap, says: "stack overflow"},
+		{module: "stdout_flood", status: 507, code: spec.CodeOutputLimit, says: "more than 4MiB"},
+		{module: "not_json", status: 502, code: spec.CodeInvalidResponse, says: "begins with `hello`"},
+		{module: "silent", status: 502, code: spec.CodeInvalidResponse, says: "printed no response"},
+		{module: "exit_code", status: 500, code: spec.CodeException, says: "exit code 3"},
+		{module: "bomb_br_table", status: 422, code: spec.CodeRefused, says: "jump table of 19999"},
+		{module: "bomb_nesting", status: 422, code: spec.CodeRefused, says: "nests blocks"},
+		{module: "import_other", status: 422, code: spec.CodeRefused, says: `imports "env.system"`},
+		{module: "no_memory", status: 422, code: spec.CodeRefused, says: "does not export its memory"},
+		{module: "wild_type", status: 422, code: spec.CodeRefused, says: "does not compile"},
+		{module: "memory_first", status: 422, code: spec.CodeRefused, says: "starts with 1024 MiB"},
+	}
+	names := []string{"noop"}
+	for _, c := range cases {
+		names = append(names, c.module)
+	}
+	p, digests := newPool(t, PoolConfig{MaxRunners: 3}, names...)
+	for _, c := range cases {
+		t.Run(c.module, func(t *testing.T) {
+			t.Parallel()
+			c.job.Digest, c.job.Timeout = digests[c.module], 300*time.Millisecond
+			if c.code != spec.CodeTimeout {
+				c.job.Timeout = 30 * time.Second
+			}
+			out := p.Run(t.Context(), c.job, nil)
+			if out.Response.StatusCode != c.status || out.Response.Error == nil || out.Response.Error.Code != c.code {
+				t.Fatalf("ended as %d %+v: %s (%v)", out.Response.StatusCode, out.Response.Error, out.Response.Message, out.Err)
+			}
+			if !strings.Contains(out.Response.Message, c.says) {
+				t.Errorf("message %q lacks %q", out.Response.Message, c.says)
+			}
+			if over := out.GuestTime - c.job.Timeout; over > slack {
+				t.Errorf("overran by %s", over)
+			}
+			if out.RawFile != "" {
+				t.Logf("spilled to a file, as %s asks for", c.module)
+			}
+			// The pool is as good as new.
+			if out := p.Run(t.Context(), Job{Digest: digests["noop"]}, nil); out.Response.StatusCode != 200 {
+				t.Errorf("noop afterwards: %+v, %v", out.Response, out.Err)
+			}
+		})
+	}
+}

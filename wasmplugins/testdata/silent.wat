@@ -1,0 +1,2 @@
+;; Prints nothing.
+(module (memory (export "memory") 1) (func (export "_start")))
