@@ -93,7 +93,7 @@ const countRunSQL = `UPDATE runs SET queued = queued + ?, offered = offered + ?,
 succeeded = succeeded + ?, failed = failed + ?, timed_out = timed_out + ?, cancelled = cancelled + ?,
 lost = lost + ?, expired = expired + ?, rejected = rejected + ?, planned = planned - ?,
 started_at = CASE WHEN started_at = 0 AND ? > 0 THEN ? ELSE started_at END,
-finished_at = CASE WHEN queued + offered + running + planned + ? = 0 THEN ? ELSE 0 END
+finished_at = CASE WHEN queued + offered + running + planned + ? = 0 THEN ? ELSE finished_at END
 WHERE id = ?`
 
 // countRun moves a run's counters, and sets when it started and when it ended.

@@ -1,0 +1,29 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func noContext() context.Context { return context.Background() }
+
+// Main runs a package's tests, stops the PostgreSQL that they started, says in one line when they had none, and
+// checks for leaked goroutines. Call it from TestMain.
+func Main(m *testing.M, options ...goleak.Option) {
+	code := m.Run()
+	server.stop()
+	if why := server.missing(); why != "" {
+		fmt.Fprintln(os.Stderr, "PostgreSQL tests skipped: "+why)
+	}
+	if code == 0 {
+		if err := goleak.Find(options...); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
