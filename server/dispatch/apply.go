@@ -60,11 +60,8 @@ func (d *Dispatcher) tell(s stepped) {
 	if s.cached {
 		d.publish(bus.Hint{Topic: "cache:" + regionPluginData})
 	}
-	switch {
-	case s.x.Status.Terminal():
+	if s.x.Status.Terminal() {
 		d.waiters.ended(s.x)
-	case s.x.Status == octopus.Queued && s.before.Status != octopus.Queued:
-		d.queued(s.x)
 	}
 }
 
@@ -77,7 +74,7 @@ func (d *Dispatcher) publish(hints ...bus.Hint) {
 // do sends one message. What cannot be sent is repaired when the agent comes back.
 func (d *Dispatcher) do(s stepped, e effect) {
 	if e.kind == wakeClaimer {
-		d.wakeClaim()
+		d.queued(s.x)
 		return
 	}
 	d.mu.Lock()

@@ -160,3 +160,6 @@ func (d *Dispatcher) Online() int {
 	defer d.mu.Unlock()
 	return len(d.sessions)
 }
+
+// Epoch is the session's number in the database.
+func (s *Session) Epoch() int64 { return s.epoch }

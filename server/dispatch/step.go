@@ -120,28 +120,27 @@ func (r rules) accept(x octopus.Execution, now time.Time, e event) (store.Change
 	return c, []effect{{kind: sendGo, fence: c.Next.Fence, attempt: c.Next.Attempt}}, nil
 }
 
-// run makes x running on the agent that holds its offer.
+// run makes x running on the agent that holds its offer. While it runs, WaitUntil keeps the deadline over all
+// attempts, and DeadlineAt is when the server ends this one without its agent.
 func (r rules) run(x octopus.Execution, now time.Time) store.Change {
 	x.Status, x.Attempt = octopus.Running, x.Attempt+1
 	x.GoAt, x.StartedAt, x.Silent = now, time.Time{}, false
-	x.Waiting, x.WaitUntil, x.Usage = nil, time.Time{}, octopus.Usage{}
-	if !x.DeadlineAt.IsZero() {
-		x.DeadlineAt = x.DeadlineAt.Add(r.slack) // the agent ends it on time; this long it may take to say so
-	}
-	x.OfferExpiresAt = r.overdue(x, now)
+	x.Waiting, x.Usage, x.OfferExpiresAt = nil, octopus.Usage{}, time.Time{}
+	x.WaitUntil = x.DeadlineAt
+	x.DeadlineAt = r.overdue(x, now)
 	c := change(x, "accepted", "%s took it: attempt %d.", x.AgentName, x.Attempt)
 	c.Attempt = attempt(x, octopus.Running, nil, time.Time{})
 	return c
 }
 
-// overdue is when the server ends an attempt that started at start without its agent. OfferExpiresAt carries it
-// while x runs.
+// overdue is when the server ends a running attempt whose timeout counts from start. The agent ends it on time; the
+// slack is what it may take to say so.
 func (r rules) overdue(x octopus.Execution, start time.Time) time.Time {
-	at := start.Add(x.Timeout + r.slack)
-	if !x.DeadlineAt.IsZero() && x.DeadlineAt.Before(at) {
-		return x.DeadlineAt
+	at := start.Add(x.Timeout)
+	if !x.WaitUntil.IsZero() && x.WaitUntil.Before(at) {
+		at = x.WaitUntil
 	}
-	return at
+	return at.Add(r.slack)
 }
 
 // attempt is the row of x's present attempt.
@@ -197,7 +196,7 @@ func (r rules) started(x octopus.Execution, now time.Time, e event) (store.Chang
 	p := e.prepared
 	x.Usage.DownloadTime, x.Usage.CompileTime, x.Usage.ReadyTime = ms(p.DownloadMS), ms(p.CompileMS), ms(p.ReadyMS)
 	x.StartedAt = earlier(x.GoAt.Add(x.Usage.ReadyTime), now)
-	x.OfferExpiresAt = r.overdue(x, x.StartedAt)
+	x.DeadlineAt = r.overdue(x, x.StartedAt)
 	c := store.Change{Next: x, Events: readyLines(x), Attempt: attempt(x, octopus.Running, nil, time.Time{})}
 	return c, nil, nil
 }

@@ -21,7 +21,7 @@ func (r rules) cancel(x octopus.Execution, now time.Time, e event) (store.Change
 	x.CancelledAt, x.CancelledBy = now, e.by
 	if x.Status == octopus.Running {
 		x.Cancelling = true
-		x.OfferExpiresAt = earlier(x.OfferExpiresAt, now.Add(r.cancelGrace+r.slack))
+		x.DeadlineAt = earlier(x.DeadlineAt, now.Add(r.cancelGrace+r.slack))
 		return change(x, "cancel_requested", "%s asked for it to end.", e.by), []effect{ask}, nil
 	}
 	var effects []effect
@@ -40,7 +40,7 @@ func (r rules) due(x octopus.Execution, now time.Time, e event) (store.Change, [
 	switch {
 	case x.Status.Terminal():
 	case x.Status == octopus.Running:
-		if past(x.OfferExpiresAt) || past(x.DeadlineAt) {
+		if past(x.DeadlineAt) {
 			return r.overrun(x, now, e)
 		}
 	case past(x.DeadlineAt):
@@ -170,7 +170,6 @@ func (r rules) neverStarted(x octopus.Execution, now time.Time, e event) (store.
 	fence := x.Fence + 1
 	c.Next = r.back(x, now, time.Time{}, "Waiting for an agent.")
 	c.Next.Fence, c.Next.Waiting.Code = fence, "busy"
-	c.Next.WaitUntil = now.Add(waitTTL(x))
 	return c, []effect{{kind: wakeClaimer}}, nil
 }
 

@@ -61,7 +61,9 @@ func late(x octopus.Execution, now time.Time, e event) store.Change {
 // record ends x's attempt with its result, and x with it unless it may be tried again.
 func (r rules) record(x octopus.Execution, now time.Time, o *outcome) (store.Change, []effect) {
 	if o.Outcome == octopus.Lost {
-		return r.lose(x, now, sentenceCode(o.Reason, "agent_restarted"), lossSentence(o.Reason, x.AgentName))
+		c, effects := r.lose(x, now, sentence(o.Reason, "agent_restarted"), lossSentence(o.Reason, x.AgentName))
+		c.Next.Fence = x.Fence // its agent said so itself: when it says so again it is a duplicate
+		return c, effects
 	}
 	x, lines := r.measure(x, now, o)
 	status, reason := verdictOf(x, o)
@@ -131,7 +133,7 @@ func verdictOf(x octopus.Execution, o *outcome) (octopus.Status, *octopus.Reason
 		}
 		return status, &octopus.Reason{Code: "cancelled", Message: message}
 	}
-	code := sentenceCode(o.Reason, "failed")
+	code := sentence(o.Reason, "failed")
 	if o.response.Error != nil && o.response.Error.Code != "" {
 		code = o.response.Error.Code
 	}
@@ -152,7 +154,7 @@ func (r rules) again(x octopus.Execution, now time.Time, status octopus.Status, 
 
 // mayTry reports whether x has an attempt left, and time for it.
 func (r rules) mayTry(x octopus.Execution, at time.Time) bool {
-	return x.Attempt < x.MaxAttempts && (x.DeadlineAt.IsZero() || at.Before(x.DeadlineAt.Add(-r.slack)))
+	return x.Attempt < x.MaxAttempts && (x.WaitUntil.IsZero() || at.Before(x.WaitUntil))
 }
 
 // pause is the backoff before the next attempt: doubling, at most an hour, with half of it jitter that depends on
@@ -166,13 +168,13 @@ func (r rules) pause(x octopus.Execution) time.Duration {
 
 // back queues a running x for another attempt. The fence stays: the next offer raises it.
 func (r rules) back(x octopus.Execution, now, at time.Time, why string) octopus.Execution {
-	fence := x.Fence
+	fence, from := x.Fence, now
+	if at.After(now) {
+		from = at
+	}
 	x = requeue(x, now)
 	x.Fence, x.NotBefore = fence, at
-	x.WaitUntil = at.Add(waitTTL(x))
-	if !x.DeadlineAt.IsZero() {
-		x.DeadlineAt = x.DeadlineAt.Add(-r.slack)
-	}
+	x.DeadlineAt, x.WaitUntil = x.WaitUntil, from.Add(waitTTL(x))
 	x.Waiting = &octopus.Waiting{Code: "retry", Message: why, Since: now}
 	return x
 }
@@ -228,5 +230,3 @@ func capital(text string) string {
 	}
 	return string(text[0]-'a'+'A') + text[1:]
 }
-
-func sentenceCode(code, instead string) string { return sentence(code, instead) }

@@ -1,13 +1,22 @@
 // Package hub holds the agents' connections: WebSockets in, one session per agent, bounded queues. It owns
 // everything below /api/v1/agent/ and knows nothing of what the messages mean.
+//
+// A connection costs one goroutine that waits for its next frame, and small buffers. It has no ticker, no writer
+// that waits and no deadline per read: silence is the dispatcher's sweeper's business, a writer exists while there
+// is something to write, and frames are decoded by a pool whose shards keep each agent's order.
 package hub
 
 import (
 	"context"
+	"hash/maphash"
 	"log/slog"
-	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"octopus/internal/octopus"
+	"golang.org/x/time/rate"
+
+	"octopus/internal/wire"
 	"octopus/server/auth"
 	"octopus/server/dispatch"
 	"octopus/server/store"
@@ -28,6 +37,11 @@ type Config struct {
 	// AdmitPerSecond bounds how many connections are let in a second, so that ten thousand agents that come back at
 	// once do not drown the database. Defaults to 1000.
 	AdmitPerSecond float64
+	// HelloWithin is how long a connection may take to say hello. Defaults to 10 s.
+	HelloWithin time.Duration
+	// PingWithin is how long the present connection may take to prove that it lives when another machine comes with
+	// the same key. Defaults to 2 s.
+	PingWithin time.Duration
 }
 
 // Catalog is where the hub finds modules.
@@ -36,19 +50,180 @@ type Catalog interface {
 	Module(ctx context.Context, digest string) ([]byte, error)
 }
 
+// shards is how many goroutines decode frames; a connection always uses the same one.
+const shards = 16
+
+// shardQueue is how many frames wait for a shard. When it is full, its connections are not read.
+const shardQueue = 64
+
 // Hub holds the connections. Make it with [New] and give it a goroutine with [Hub.Run].
-type Hub struct{ cfg Config }
+type Hub struct {
+	cfg   Config
+	admit *rate.Limiter
+	enrol *rate.Limiter
+	jobs  [shards]chan job
+	seed  maphash.Seed
+	wg    sync.WaitGroup // connections and their writers
+
+	malformed atomic.Int64 // frames that made a connection end
+
+	mu       sync.Mutex
+	conns    map[*conn]struct{} // every connection
+	agents   map[string]*conn   // the present one of each agent
+	draining bool
+	idle     chan struct{} // closed when draining and the last connection has gone
+}
+
+// job is one frame to decode, or the end of a connection.
+type job struct {
+	c     *conn
+	frame []byte
+	done  chan struct{} // closed when all before it was handled; nil for a frame
+}
+
+// enrolPerSecond bounds attempts to enrol: a join token cannot be guessed.
+const enrolPerSecond = 20
 
 // New makes a hub.
-func New(c Config) *Hub { return &Hub{cfg: c} }
+func New(c Config) *Hub {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.AdmitPerSecond <= 0 {
+		c.AdmitPerSecond = 1000
+	}
+	if c.HelloWithin <= 0 {
+		c.HelloWithin = 10 * time.Second
+	}
+	if c.PingWithin <= 0 {
+		c.PingWithin = 2 * time.Second
+	}
+	h := &Hub{
+		cfg:    c,
+		admit:  rate.NewLimiter(rate.Limit(c.AdmitPerSecond), max(int(c.AdmitPerSecond/2), 1)),
+		enrol:  rate.NewLimiter(enrolPerSecond, 5*enrolPerSecond),
+		seed:   maphash.MakeSeed(),
+		conns:  make(map[*conn]struct{}),
+		agents: make(map[string]*conn),
+		idle:   make(chan struct{}),
+	}
+	for i := range h.jobs {
+		h.jobs[i] = make(chan job, shardQueue)
+	}
+	return h
+}
 
-// Routes answers everything below /api/v1/agent/. Paths are whole, as in wire.Path….
-func (h *Hub) Routes() http.Handler { panic("not built yet") }
+// Run decodes what agents send until ctx is done, then ends every connection. It returns when all have ended.
+func (h *Hub) Run(ctx context.Context) error {
+	var decoders sync.WaitGroup
+	for _, jobs := range h.jobs {
+		decoders.Go(func() { h.decode(jobs) })
+	}
+	<-ctx.Done()
+	h.Drain(ctx)
+	for _, c := range h.all() {
+		c.kill()
+	}
+	h.wg.Wait()
+	for _, jobs := range h.jobs {
+		close(jobs) // nobody sends any more: every connection has ended
+	}
+	decoders.Wait()
+	return nil
+}
 
-// Run decodes what agents send until ctx is done. It returns when every connection has ended.
-func (h *Hub) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+// decode handles the frames of one shard, in order.
+func (h *Hub) decode(jobs <-chan job) {
+	for j := range jobs {
+		if j.done != nil {
+			close(j.done)
+			continue
+		}
+		j.c.handle(j.frame)
+	}
+}
+
+// shard is the queue of a connection.
+func (h *Hub) shard(agentID string) chan<- job {
+	return h.jobs[maphash.String(h.seed, agentID)%shards]
+}
 
 // Drain tells every agent to come back later and refuses new ones. It returns when all have gone or ctx is done.
-func (h *Hub) Drain(ctx context.Context) {}
+func (h *Hub) Drain(ctx context.Context) {
+	h.mu.Lock()
+	first := !h.draining
+	h.draining = true
+	if first && len(h.conns) == 0 {
+		close(h.idle)
+	}
+	h.mu.Unlock()
+	if first {
+		list := h.all()
+		low, high := window(len(list))
+		for _, c := range list {
+			c.Close(wire.CloseDrain, "The server is stopping.", low, high)
+		}
+	}
+	select {
+	case <-h.idle:
+	case <-ctx.Done():
+	}
+}
 
-var _ = octopus.CodeInternal
+// window spreads the return of n agents: 500 a second, within 2 to 30 s.
+func window(n int) (low, high time.Duration) {
+	return 500 * time.Millisecond, min(max(time.Duration(n)*time.Second/500, 2*time.Second), 30*time.Second)
+}
+
+// all lists the connections.
+func (h *Hub) all() []*conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := make([]*conn, 0, len(h.conns))
+	for c := range h.conns {
+		list = append(list, c)
+	}
+	return list
+}
+
+// add registers a connection before its first byte is read. false: the hub is stopping.
+func (h *Hub) add(c *conn) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining {
+		return false
+	}
+	h.conns[c] = struct{}{}
+	h.wg.Add(1)
+	return true
+}
+
+// present makes c the connection of its agent.
+func (h *Hub) present(c *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.agents[c.agent.ID] = c
+}
+
+// remove forgets a connection that has ended.
+func (h *Hub) remove(c *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.conns, c)
+	if h.agents[c.agent.ID] == c {
+		delete(h.agents, c.agent.ID)
+	}
+	if h.draining && len(h.conns) == 0 {
+		close(h.idle)
+	}
+}
+
+// Connections is how many sockets are open, and Malformed how many were ended for what they sent.
+func (h *Hub) Connections() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.conns)
+}
+
+// Malformed is how many connections were ended because of a frame that breaks the protocol.
+func (h *Hub) Malformed() int64 { return h.malformed.Load() }
