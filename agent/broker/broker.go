@@ -1,22 +1,19 @@
 // Package broker does for a guest what the guest was granted: it is the only way from the sandbox to the world.
 //
 // Everything is denied unless the grant of an administrator and the policy of the agent's owner both allow it.
-// It needs no server, so that an author's tool can use it too.
+// What an operation is asked and answers is in docs/plugins.md. It needs no server, so that an author's tool can
+// use it too.
 package broker
 
 import (
 	"context"
 	"encoding/json"
 	"net"
+	"time"
 
 	"octopus/agent/policy"
 	"octopus/sdk/spec"
 )
-
-// Remote answers the operations that need state elsewhere: kv.* and cache.*.
-type Remote interface {
-	Call(ctx context.Context, op string, req json.RawMessage) (json.RawMessage, error)
-}
 
 // Config says for whom a broker works and what it may do.
 type Config struct {
@@ -40,42 +37,125 @@ type Config struct {
 	OnCall func(Record)
 }
 
-// Record is one host call.
-type Record struct {
-	Op      string `json:"op"`
-	Target  string `json:"target,omitempty"` // URL, address or key
-	Millis  float64
-	Error   string `json:"error,omitempty"` // code
-	DryRun  bool   `json:"dry_run,omitempty"`
-	Request json.RawMessage
+// Remote answers the operations that need state elsewhere: kv.* and cache.*. The error may be *Error.
+type Remote interface {
+	Call(ctx context.Context, op string, req json.RawMessage) (json.RawMessage, error)
 }
 
-// Broker implements wasmplugins.Broker for one execution.
-type Broker struct{ config Config }
+// Record is one host call, for tools that show them.
+type Record struct {
+	Op      string          `json:"op"`
+	Request json.RawMessage `json:"request,omitempty"`
+	Millis  float64         `json:"duration_ms"`
+	Error   string          `json:"error,omitempty"` // code
+	DryRun  bool            `json:"dry_run,omitempty"`
+}
+
+// Broker implements wasmplugins.Broker for one execution. It is used by one goroutine at a time.
+type Broker struct {
+	config Config
+	web    *web // made by the first http.fetch
+	rates  map[string]*rated
+}
 
 // New makes the broker of one execution.
-func New(c Config) *Broker { return &Broker{config: c} }
-
-// Call does one operation. A refusal is a reply, not an error.
-func (b *Broker) Call(ctx context.Context, op string, req []byte) ([]byte, error) {
-	panic("not built yet")
-}
+func New(c Config) *Broker { return &Broker{config: c, rates: map[string]*rated{}} }
 
 // Close gives back connections. The broker is not used after it.
-func (b *Broker) Close() {}
-
-// NewMemory makes a Remote that keeps kv and cache in memory, for tools that run without a server.
-func NewMemory(plugin string) Remote { panic("not built yet") }
-
-// Error is a refusal as the guest sees it.
-type Error struct {
-	Code      string `json:"code"`
-	Message   string `json:"message"`
-	Retryable bool   `json:"retryable,omitempty"`
+func (b *Broker) Close() {
+	if b.web != nil {
+		b.web.transport.CloseIdleConnections()
+	}
 }
 
-// Error is the sentence.
-func (e *Error) Error() string { return e.Message }
+// operation does one call. Its reply is encoded as JSON; an error beside a reply is put into it.
+type operation func(ctx context.Context, req []byte) (any, *Error)
 
-// ErrUnavailable says that the server cannot be asked now.
-var ErrUnavailable = &Error{Code: "unavailable", Message: "The server cannot be reached now. Try again later.", Retryable: true}
+// ops is the table of contents. log, progress and cancelled are answered by the sandbox itself.
+func (b *Broker) ops(op string) (capability string, do operation) {
+	switch op {
+	case "http.fetch":
+		return "http", b.fetch
+	case "tcp.probe":
+		return "net", b.probe
+	case "dns.lookup":
+		return "net", b.lookup
+	case "host.info":
+		return "host", b.hostInfo
+	case "kv.get", "kv.set", "kv.delete", "kv.list":
+		return "kv", func(ctx context.Context, req []byte) (any, *Error) { return b.kv(ctx, op, req) }
+	case "cache.get", "cache.set":
+		return "cache", func(ctx context.Context, req []byte) (any, *Error) { return b.cache(ctx, op, req) }
+	}
+	return "", nil
+}
+
+// Call does one operation. A refusal is a reply {"error": …}, not a Go error, so that the guest can read it.
+func (b *Broker) Call(ctx context.Context, op string, req []byte) ([]byte, error) {
+	start := time.Now()
+	if len(req) == 0 {
+		req = []byte("{}")
+	}
+	reply, failure := b.do(ctx, op, req)
+	if b.config.OnCall != nil {
+		r := Record{Op: op, Request: req, Millis: millis(time.Since(start)), DryRun: b.config.DryRun && changes(op, req)}
+		if failure != nil {
+			r.Error = failure.Code
+		}
+		b.config.OnCall(r)
+	}
+	return encode(reply, failure), nil
+}
+
+func (b *Broker) do(ctx context.Context, op string, req []byte) (any, *Error) {
+	capability, do := b.ops(op)
+	if do == nil {
+		return nil, errorf("unsupported_op", "This agent does not offer the operation %q.", op)
+	}
+	if failure := b.slow(ctx, capability); failure != nil {
+		return nil, failure
+	}
+	return do(ctx, req)
+}
+
+// encode puts a failure into the reply's object, beside what is known already.
+func encode(reply any, failure *Error) []byte {
+	raw := []byte("{}")
+	if reply != nil {
+		var err error
+		if raw, err = json.Marshal(reply); err != nil {
+			raw, failure = []byte("{}"), errorf("internal", "The agent could not write down its answer.")
+		}
+	}
+	if failure == nil {
+		return raw
+	}
+	body, _ := json.Marshal(failure)
+	out := append([]byte(`{"error":`), body...)
+	if len(raw) > len("{}") {
+		out = append(out, ',')
+	}
+	return append(out, raw[1:]...)
+}
+
+// decode reads a request. Unknown fields are ignored, so that newer plugins run here.
+func decode(req []byte, into any) *Error {
+	if err := json.Unmarshal(req, into); err != nil {
+		return errorf("invalid_request", "The request is not the JSON object that this operation takes: %s.", err)
+	}
+	return nil
+}
+
+// changes says whether an operation would change something in the world: a dry run only records those.
+func changes(op string, req []byte) bool {
+	switch op {
+	case "kv.set", "kv.delete", "cache.set":
+		return true
+	case "http.fetch":
+		var r fetchRequest
+		return json.Unmarshal(req, &r) == nil && !harmless(r.method())
+	}
+	return false
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
