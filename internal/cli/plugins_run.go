@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -226,11 +229,12 @@ func (a *app) report(out wasmplugins.Outcome, calls []broker.Record) error {
 	usage := localUsage{ReadyMS: ms(out.ReadyTime), DurationMS: ms(out.GuestTime), PeakMemory: out.PeakMemory, OutputBytes: len(out.Raw), HostCalls: calls}
 	for _, c := range calls {
 		if c.Error != "" || c.DryRun {
-			fmt.Fprintf(a.Err, "host call %s %s: %s\n", c.Op, c.Target, strings.TrimSpace(c.Error+dryRunWord(c.DryRun)))
+			what := strings.TrimSpace(c.Op + " " + callTarget(c.Request))
+			fmt.Fprintf(a.Err, "host call %s: %s\n", what, strings.TrimSpace(c.Error+dryRunWord(c.DryRun)))
 		}
 	}
 	fmt.Fprintf(a.Err, "%d %s\n", out.Response.StatusCode, out.Response.Message)
-	fmt.Fprintf(a.Err, "ready after %.0f ms, ran %.1f ms, %.1f MiB peak, %d host calls\n", usage.ReadyMS, usage.DurationMS, float64(out.PeakMemory)/(1<<20), len(calls))
+	fmt.Fprintf(a.Err, "ready after %.0f ms, ran %.1f ms, %.1f MiB peak, host calls: %d\n", usage.ReadyMS, usage.DurationMS, float64(out.PeakMemory)/(1<<20), len(calls))
 	var err error
 	if a.flags.output == "table" {
 		err = printJSON(a.Out, out.Response)
@@ -241,6 +245,22 @@ func (a *app) report(out wasmplugins.Outcome, calls []broker.Record) error {
 		err = exitError{code: ExitFailed}
 	}
 	return err
+}
+
+// callTarget says what a host call was about: its URL, host, name or key.
+func callTarget(request json.RawMessage) string {
+	var q struct {
+		URL  string `json:"url"`
+		Host string `json:"host"`
+		Port int    `json:"port"`
+		Name string `json:"name"`
+		Key  string `json:"key"`
+	}
+	_ = json.Unmarshal(request, &q) // a request that is not JSON was refused already
+	if q.Host != "" {
+		return net.JoinHostPort(q.Host, strconv.Itoa(q.Port))
+	}
+	return cmp.Or(q.URL, q.Name, q.Key)
 }
 
 func dryRunWord(dry bool) string {
