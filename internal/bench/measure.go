@@ -81,3 +81,24 @@ func (f *failures) total() (n int) {
 	}
 	return n
 }
+
+// counter counts words.
+type counter struct {
+	mu     sync.Mutex
+	counts map[string]int // guarded by mu
+}
+
+func (c *counter) add(word string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = map[string]int{}
+	}
+	c.counts[word]++
+}
+
+func (c *counter) all() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts
+}

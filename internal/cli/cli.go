@@ -82,7 +82,7 @@ func (a *app) root() *cobra.Command {
 	a.globalFlags(root)
 	add(root, groupEveryday, a.everyday()...)
 	add(root, groupThings, a.things()...)
-	add(root, groupProcess, a.devCommand(), a.serverCommand(), a.agentCommand(), runnerCommand())
+	add(root, groupProcess, a.devCommand(), a.serverCommand(), a.agentCommand(), runnerCommand(), a.referenceCommand())
 	root.InitDefaultCompletionCmd()
 	return root
 }

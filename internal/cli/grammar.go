@@ -7,10 +7,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// group makes a command that only holds verbs, such as `octopus tasks`. Its singular is an alias.
+// group makes a command that only holds verbs, such as `octopus tasks`. Its singular is an alias, except where that
+// is a command of its own.
 func group(plural, short string, verbs ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: plural, Short: short, Args: groupArgs, RunE: showHelp}
-	if singular := strings.TrimSuffix(plural, "s"); singular != plural && singular != "agent" {
+	if singular := strings.TrimSuffix(plural, "s"); singular != plural && singular != "agent" && singular != "run" {
 		c.Aliases = []string{singular}
 	}
 	c.AddCommand(verbs...)

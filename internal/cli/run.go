@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,6 +72,9 @@ func orTask(ctx context.Context, c *sdk.Client, name string, err error) error {
 	}
 	if _, taskErr := c.Task(ctx, name); taskErr == nil {
 		return octopus.Errorf(octopus.CodeNotFound, "There is no plugin %q, but a task of that name: octopus tasks run %s.", name, name)
+	}
+	if slices.ContainsFunc(new(app).runsCommands(), func(verb *cobra.Command) bool { return verb.Name() == name }) {
+		return octopus.Errorf(octopus.CodeNotFound, "There is no plugin %q; did you mean octopus runs %s?", name, name)
 	}
 	return err
 }

@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 func (a *app) everyday() []*cobra.Command {
 	return []*cobra.Command{
 		a.runCommand(), a.logsCommand(), a.openCommand(), a.loginCommand(), a.contextCommand(),
-		a.bootstrapCommand(), a.versionCommand(),
+		a.bootstrapCommand(), a.benchCommand(), a.versionCommand(),
 	}
 }
 
