@@ -1,0 +1,200 @@
+package hub_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"octopus/internal/octopus"
+	"octopus/sdk/spec"
+	"octopus/server/auth"
+	"octopus/server/bus"
+	"octopus/server/cache"
+	"octopus/server/catalog"
+	"octopus/server/dispatch"
+	"octopus/server/hub"
+	"octopus/server/store"
+	"octopus/server/store/storetest"
+	"octopus/wasmplugins"
+)
+
+// server is everything that agents talk to, for real: store, catalogue, dispatcher, hub, sockets.
+type server struct {
+	t        testing.TB
+	path     string
+	store    *store.Store
+	auth     *auth.Auth
+	catalog  *catalog.Catalog
+	dispatch *dispatch.Dispatcher
+	hub      *hub.Hub
+	http     *httptest.Server
+	stop     func()
+}
+
+// settings are what a test turns.
+type settings struct {
+	path     string // of the database; "" is a fresh one
+	dispatch dispatch.Config
+	hub      hub.Config
+}
+
+// start runs a server until the test ends or stop is called.
+func start(t testing.TB, o settings) *server {
+	t.Helper()
+	s := &server{t: t, path: o.path}
+	if s.path == "" {
+		s.path = storetest.SQLite(t)
+	}
+	b := bus.NewLocal()
+	var err error
+	if s.store, err = store.Open(context.Background(), store.Options{URL: s.path, Bus: b}); err != nil {
+		t.Fatal(err)
+	}
+	c := cache.New(b, nil)
+	id := octopus.NewID(octopus.PrefixServer, time.Now())
+	s.http = httptest.NewUnstartedServer(nil)
+	if s.auth, err = auth.New(auth.Config{Store: s.store, Cache: c}); err != nil {
+		t.Fatal(err)
+	}
+	s.catalog = catalog.New(catalog.Config{Store: s.store, Cache: c})
+	d := o.dispatch
+	d.Store, d.Bus, d.Catalog, d.ServerID = s.store, b, s.catalog, id
+	if d.Sweep == 0 {
+		d.Sweep = 20 * time.Millisecond
+	}
+	s.dispatch = dispatch.New(d)
+	h := o.hub
+	h.Store, h.Auth, h.Dispatch, h.Catalog, h.ServerID = s.store, s.auth, s.dispatch, s.catalog, id
+	s.hub = hub.New(h)
+	if err := s.store.RenewServer(context.Background(), store.Server{ID: id, StartedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	s.http.Config.Handler = s.hub.Routes()
+	s.http.Start()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for _, run := range []func(context.Context) error{c.Run, s.dispatch.Run, s.hub.Run} {
+		wg.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				t.Errorf("run: %v", err)
+			}
+		})
+	}
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		wg.Wait()
+		s.http.Close()
+		if err := s.store.Close(); err != nil {
+			t.Errorf("closing the store: %v", err)
+		}
+		b.Close()
+	})
+	t.Cleanup(s.stop)
+	if o.path == "" {
+		s.publish(manifest("probe"))
+	}
+	return s
+}
+
+// manifest is that of a plugin with one action that may be started twice and one that may not.
+func manifest(name string) spec.Manifest {
+	schema := json.RawMessage(`{"type":"object","properties":{"url":{"type":"string"}},"additionalProperties":false}`)
+	return spec.Manifest{
+		Schema: spec.ManifestSchema, ABI: spec.ABI, Name: name, Version: "1.0.0", Description: "A plugin for tests",
+		Actions: []spec.Action{
+			{Name: "once", Description: "Not to be repeated", Params: schema},
+			{Name: "again", Description: "May be repeated", Params: schema, Idempotent: true},
+		},
+	}
+}
+
+// publish packs a manifest into the noop module, and publishes and grants it.
+func (s *server) publish(m spec.Manifest) octopus.PluginVersion {
+	s.t.Helper()
+	module, err := os.ReadFile("../../wasmplugins/builtin/noop/noop.wasm")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if module, err = wasmplugins.Pack(module, raw); err != nil {
+		s.t.Fatal(err)
+	}
+	v, err := s.catalog.Upload(context.Background(), module, "tests")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.catalog.GrantAll(context.Background(), v.Digest, "tests"); err != nil {
+		s.t.Fatal(err)
+	}
+	return v
+}
+
+// submit starts ad-hoc work on the probe plugin.
+func (s *server) submit(change func(*dispatch.Submission)) octopus.Run {
+	s.t.Helper()
+	sub := dispatch.Submission{Work: octopus.Work{Plugin: "probe", Action: "once"}, By: "ada", Source: "api"}
+	if change != nil {
+		change(&sub)
+	}
+	run, _, err := s.dispatch.Submit(context.Background(), sub)
+	if err != nil {
+		s.t.Fatalf("submit: %v", err)
+	}
+	return run
+}
+
+// executions lists those of a run.
+func (s *server) executions(run octopus.Run) []octopus.Execution {
+	s.t.Helper()
+	list, _, err := s.store.RunExecutions(context.Background(), run.ID, store.Page{Limit: 500})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return list
+}
+
+// execution is the only one of a run.
+func (s *server) execution(run octopus.Run) octopus.Execution {
+	s.t.Helper()
+	list := s.executions(run)
+	if len(list) != 1 {
+		s.t.Fatalf("the run has %d executions, not 1", len(list))
+	}
+	return list[0]
+}
+
+// ended waits for the end of the only execution of a run.
+func (s *server) ended(run octopus.Run) octopus.Execution {
+	s.t.Helper()
+	if _, err := s.dispatch.WaitRun(context.Background(), run.ID, 10*time.Second); err != nil {
+		s.t.Fatal(err)
+	}
+	x, err := s.store.Execution(context.Background(), s.execution(run).ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if !x.Status.Terminal() {
+		s.t.Fatalf("the execution is still %s: %+v", x.Status, x.Waiting)
+	}
+	return x
+}
+
+// eventually waits for what no message announces.
+func (s *server) eventually(what string, ok func() bool) {
+	s.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("never: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
