@@ -130,7 +130,7 @@ func TestOfflineAndBack(t *testing.T) {
 	b := d.signIn(t)
 	b.mark()
 	b.do("go offline", offline(true))
-	b.waitText(css("live-badge"), "Offline")
+	b.waitText(css("live-badge"), "Stale since")
 	client := sdk.New(d.URL, d.APIToken)
 	if _, err := client.StartRun(t.Context(), sdk.StartRun{Work: sdk.Work{Plugin: "disk-usage", Action: "check"}}); err != nil {
 		t.Fatal(err)
