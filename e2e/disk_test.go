@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"octopus/e2e/harness"
+	"octopus/sdk"
 )
 
 // TestPortInUse says which address, and what to do.
@@ -74,7 +75,7 @@ func TestServerDiskFull(t *testing.T) {
 	if !strings.Contains(refused, "full") {
 		t.Errorf("a full disk was answered with %q", refused)
 	}
-	if _, err := w.Client.Agents(t.Context(), nil); err != nil {
+	if _, err := w.Client.Agents(t.Context(), sdk.AgentFilter{}); err != nil {
 		t.Errorf("reading with a full disk: %v", err)
 	}
 	if err := os.Remove(ballast); err != nil {
