@@ -112,3 +112,6 @@ func (s Subject) holder() string {
 	}
 	return s.Username
 }
+
+// LeastRole is the least role that may do a, for documents. "" for an action that nobody may.
+func LeastRole(a Action) octopus.Role { return least[a] }

@@ -9,25 +9,38 @@ import (
 	"octopus/internal/octopus"
 )
 
-// CreateJoinToken makes a join token, with which machines enrol themselves. The secret is returned once; the
-// hub looks it up by [HashSecret]. A maxUses of 0 has no limit, a ttl of 0 is [JoinTokenTTL]. Labels are forced
-// on the agents that use it.
+// NewJoinToken is what [Auth.MakeJoinToken] needs.
+type NewJoinToken struct {
+	ID      string            // "" makes one
+	Name    string            // "" makes one of the time
+	Labels  map[string]string // forced on agents that use it
+	MaxUses int               // 0: no limit
+	TTL     time.Duration     // 0: [JoinTokenTTL]
+}
+
+// CreateJoinToken is [Auth.MakeJoinToken] without a chosen id.
 func (a *Auth) CreateJoinToken(ctx context.Context, s Subject, name string, labels map[string]string, maxUses int, ttl time.Duration) (octopus.JoinToken, string, error) {
+	return a.MakeJoinToken(ctx, s, NewJoinToken{Name: name, Labels: labels, MaxUses: maxUses, TTL: ttl})
+}
+
+// MakeJoinToken makes a join token, with which machines enrol themselves. The secret is returned once; the hub
+// looks it up by [HashSecret].
+func (a *Auth) MakeJoinToken(ctx context.Context, s Subject, n NewJoinToken) (octopus.JoinToken, string, error) {
 	if err := Can(s, AgentManage, Object{}); err != nil {
 		return octopus.JoinToken{}, "", err
 	}
-	if maxUses < 0 || ttl < 0 {
+	if n.MaxUses < 0 || n.TTL < 0 {
 		return octopus.JoinToken{}, "", octopus.InvalidField("/max_uses", "Uses and time to live cannot be negative.")
 	}
 	secret, now := newSecret(joinPrefix), a.now()
 	token := octopus.JoinToken{
-		ID: octopus.NewID(octopus.PrefixToken, now), Hash: HashSecret(secret), Labels: labels, MaxUses: maxUses,
-		Name:      cmp.Or(strings.TrimSpace(name), "join-"+now.UTC().Format("20060102-150405")),
-		CreatedAt: now, CreatedBy: s.Username, ExpiresAt: now.Add(cmp.Or(ttl, JoinTokenTTL)),
+		ID: cmp.Or(n.ID, octopus.NewID(octopus.PrefixToken, now)), Hash: HashSecret(secret), Labels: n.Labels, MaxUses: n.MaxUses,
+		Name:      cmp.Or(strings.TrimSpace(n.Name), "join-"+now.UTC().Format("20060102-150405")),
+		CreatedAt: now, CreatedBy: s.Username, ExpiresAt: now.Add(cmp.Or(n.TTL, JoinTokenTTL)),
 	}
 	if err := a.store.CreateJoinToken(ctx, token); err != nil {
 		return octopus.JoinToken{}, "", err
 	}
-	a.log.Info("join token made", "by", s.Username, "token", token.ID, "uses", maxUses)
+	a.log.Info("join token made", "by", s.Username, "token", token.ID, "uses", n.MaxUses)
 	return token, secret, nil
 }

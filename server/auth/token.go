@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"net/http"
@@ -67,16 +68,25 @@ func (a *Auth) subjectOfToken(ctx context.Context, secret string) (Subject, erro
 	return Subject{UserID: user.ID, Username: user.Username, Role: role, TokenID: token.ID, Kind: KindToken}, nil
 }
 
-// CreateToken makes an API token of the subject's own. The secret is returned once and never stored. The role is
-// at most the subject's; "" is the subject's. A ttl of 0 never expires.
+// NewToken is what [Auth.MakeToken] needs.
+type NewToken struct {
+	ID   string // "" makes one
+	Name string
+	Role octopus.Role  // at most the subject's; "" is the subject's
+	TTL  time.Duration // 0 never expires
+}
+
+// CreateToken is [Auth.MakeToken] without a chosen id.
 func (a *Auth) CreateToken(ctx context.Context, s Subject, name string, role octopus.Role, ttl time.Duration) (octopus.Token, string, error) {
+	return a.MakeToken(ctx, s, NewToken{Name: name, Role: role, TTL: ttl})
+}
+
+// MakeToken makes an API token of the subject's own. The secret is returned once and never stored.
+func (a *Auth) MakeToken(ctx context.Context, s Subject, n NewToken) (octopus.Token, string, error) {
 	if err := Can(s, TokenSelf, Object{}); err != nil {
 		return octopus.Token{}, "", err
 	}
-	if role == "" {
-		role = s.Role
-	}
-	name = strings.TrimSpace(name)
+	role, name, ttl := cmp.Or(n.Role, s.Role), strings.TrimSpace(n.Name), n.TTL
 	switch {
 	case name == "" || len(name) > 128:
 		return octopus.Token{}, "", octopus.InvalidField("/name", "A token needs a name of at most 128 bytes, so that you know it again.")
@@ -89,7 +99,7 @@ func (a *Auth) CreateToken(ctx context.Context, s Subject, name string, role oct
 	}
 	secret, now := newSecret(tokenPrefix), a.now()
 	token := octopus.Token{
-		ID: octopus.NewID(octopus.PrefixToken, now), Name: name, Hash: HashSecret(secret),
+		ID: cmp.Or(n.ID, octopus.NewID(octopus.PrefixToken, now)), Name: name, Hash: HashSecret(secret),
 		UserID: s.UserID, Role: role, CreatedAt: now,
 	}
 	if ttl > 0 {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 
 // NewUser is what [Auth.CreateUser] needs.
 type NewUser struct {
+	ID                                     string // "" makes one
 	Username, Password, Email, DisplayName string
 	Role                                   octopus.Role
 }
@@ -53,7 +55,7 @@ func (a *Auth) newUser(ctx context.Context, u NewUser) (octopus.User, error) {
 	}
 	now := a.now()
 	return octopus.User{
-		ID: octopus.NewID(octopus.PrefixUser, now), Username: name, Email: u.Email, DisplayName: u.DisplayName,
+		ID: cmp.Or(u.ID, octopus.NewID(octopus.PrefixUser, now)), Username: name, Email: u.Email, DisplayName: u.DisplayName,
 		Role: u.Role, PasswordHash: hashed, Active: true, CreatedAt: now,
 	}, nil
 }

@@ -1,0 +1,66 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"octopus/internal/octopus"
+)
+
+// Times that a body may take to arrive.
+const (
+	bodyTimeout   = 30 * time.Second
+	uploadTimeout = 10 * time.Minute
+)
+
+type bodyKey struct{}
+
+// readBody is the middleware that reads a body within its limit and its time. huma could do it, but leaves its
+// deadline on the connection, which ends the request's context under a handler that waits.
+func (a *API) readBody(ctx huma.Context, next func(huma.Context)) {
+	r, w := humachi.Unwrap(ctx)
+	if r.Body == nil || r.Body == http.NoBody {
+		next(ctx)
+		return
+	}
+	limit, timeout := ctx.Operation().MaxBodyBytes, bodyTimeout
+	if limit > maxBody {
+		timeout = uploadTimeout
+	}
+	deadline := http.NewResponseController(w)
+	_ = deadline.SetReadDeadline(time.Now().Add(timeout)) // not supported: a test's recorder
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit-1))
+	_ = deadline.SetReadDeadline(time.Time{})
+	if err != nil {
+		a.refuseHuma(ctx, bodyError(err, limit))
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	next(huma.WithValue(ctx, bodyKey{}, data))
+}
+
+func bodyError(err error, limit int64) error {
+	var tooBig *http.MaxBytesError
+	var network net.Error
+	switch {
+	case errors.As(err, &tooBig):
+		return octopus.Errorf(octopus.CodeTooLarge, "The body is over the limit of %d KiB.", limit>>10)
+	case errors.As(err, &network) && network.Timeout():
+		return newProblem(http.StatusRequestTimeout, octopus.CodeMalformed, "The body took too long to arrive. Try again.")
+	}
+	return octopus.Errorf(octopus.CodeMalformed, "The body ended before its announced length. Try again.")
+}
+
+// bodyOf returns the bytes of the request's body.
+func bodyOf(ctx context.Context) []byte {
+	data, _ := ctx.Value(bodyKey{}).([]byte)
+	return data
+}

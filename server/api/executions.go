@@ -1,0 +1,192 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"octopus/internal/octopus"
+	"octopus/sdk"
+	"octopus/server/auth"
+	"octopus/server/store"
+)
+
+type executionAnswer struct {
+	Body sdk.Execution
+}
+
+type executionID struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type listExecutionsInput struct {
+	paged
+	byTime
+	Status        []string `query:"status" doc:"queued, offered, running, succeeded, failed, timed_out, cancelled, lost, expired or rejected; several with commas."`
+	Task          string   `query:"task" maxLength:"128" doc:"Name or id."`
+	Run           string   `query:"run" maxLength:"64"`
+	Agent         string   `query:"agent" maxLength:"128" doc:"Name or id."`
+	Plugin        string   `query:"plugin" maxLength:"64"`
+	CreatedSince  string   `query:"created_since" maxLength:"64" doc:"RFC 3339, or a time ago such as 24h."`
+	CreatedUntil  string   `query:"created_until" maxLength:"64"`
+	FinishedSince string   `query:"finished_since" maxLength:"64"`
+	Text          string   `query:"q" maxLength:"256" doc:"Part of the task's, agent's or plugin's name or of the message."`
+}
+
+// filter translates the query.
+func (in *listExecutionsInput) filter(ctx context.Context, a *API) (f store.ExecutionFilter, err error) {
+	f = store.ExecutionFilter{RunID: in.Run, Plugin: in.Plugin, Text: in.Text}
+	if f.Statuses, err = statuses(in.Status, octopus.Statuses); err != nil {
+		return f, err
+	}
+	if f.TaskID, err = a.taskID(ctx, in.Task); err != nil {
+		return f, err
+	}
+	if f.AgentID, err = a.agentID(ctx, in.Agent); err != nil {
+		return f, err
+	}
+	if f.CreatedSince, err = since("created_since", in.CreatedSince, a.now()); err != nil {
+		return f, err
+	}
+	if f.CreatedUntil, err = since("created_until", in.CreatedUntil, a.now()); err != nil {
+		return f, err
+	}
+	f.FinishedSince, err = since("finished_since", in.FinishedSince, a.now())
+	return f, err
+}
+
+func (a *API) listExecutions(ctx context.Context, in *listExecutionsInput) (*list[sdk.Execution], error) {
+	f, err := in.filter(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	p := in.page()
+	p.Descending = descending(in.Sort)
+	executions, next, err := a.store.Executions(ctx, f, p)
+	if err != nil {
+		return nil, err
+	}
+	return page(executions, next, a.toExecution), nil
+}
+
+type getExecutionInput struct {
+	waits
+	executionID
+}
+
+func (a *API) getExecution(ctx context.Context, in *getExecutionInput) (*executionAnswer, error) {
+	x, err := a.store.Execution(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if wait := in.duration(); wait > 0 && !x.Status.Terminal() {
+		if _, err = a.dispatch.WaitExecution(ctx, x.ID, wait); err != nil {
+			return nil, err
+		}
+		if x, err = a.store.Execution(ctx, x.ID); err != nil {
+			return nil, err
+		}
+	}
+	return a.wholeExecution(ctx, x)
+}
+
+// wholeExecution adds what lists leave out.
+func (a *API) wholeExecution(ctx context.Context, x octopus.Execution) (*executionAnswer, error) {
+	out := &executionAnswer{Body: a.toExecution(x)}
+	out.Body.Params = a.catalog.Mask(ctx, x.Digest, x.Action, x.Params)
+	if len(x.Response) > 0 {
+		out.Body.Response = new(sdk.Response)
+		if err := json.Unmarshal(x.Response, out.Body.Response); err != nil {
+			return nil, fmt.Errorf("stored response of %s: %w", x.ID, err)
+		}
+	}
+	attempts, err := a.store.Attempts(ctx, x.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range attempts {
+		out.Body.Attempts = append(out.Body.Attempts, toAttempt(t))
+	}
+	return out, nil
+}
+
+func (a *API) listExecutionEvents(ctx context.Context, in *executionID) (*list[sdk.Event], error) {
+	if _, err := a.store.Execution(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	events, err := a.store.Events(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return page(events, "", toEvent), nil
+}
+
+func (a *API) listExecutionResults(ctx context.Context, in *executionID) (*list[sdk.NamedResult], error) {
+	if _, err := a.store.Execution(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	results, err := a.store.Results(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return page(results, "", toNamedResult), nil
+}
+
+// endable returns an execution that the caller may end.
+func (a *API) endable(ctx context.Context, id string) (octopus.Execution, auth.Subject, error) {
+	x, err := a.store.Execution(ctx, id)
+	if err != nil {
+		return x, auth.Subject{}, err
+	}
+	caller, err := auth.Allow(ctx, auth.ExecutionCancel, auth.Object{Kind: "execution", ID: x.ID, Owner: x.CreatedBy})
+	return x, caller, err
+}
+
+func (a *API) cancelExecution(ctx context.Context, in *executionID) (*executionAnswer, error) {
+	x, caller, err := a.endable(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = a.dispatch.Cancel(ctx, x.ID, caller.Username); err != nil {
+		return nil, err
+	}
+	return a.getExecution(ctx, &getExecutionInput{executionID: *in})
+}
+
+func (a *API) forceClose(ctx context.Context, in *executionID) (*executionAnswer, error) {
+	x, caller, err := a.endable(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = a.dispatch.ForceClose(ctx, x.ID, caller.Username); err != nil {
+		return nil, err
+	}
+	return a.getExecution(ctx, &getExecutionInput{executionID: *in})
+}
+
+type retryExecutionInput struct {
+	keyed
+	prefers
+	origin
+	executionID
+}
+
+func (a *API) retryExecution(ctx context.Context, in *retryExecutionInput) (*runAnswer, error) {
+	x, err := a.store.Execution(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	caller, err := auth.Allow(ctx, runAction(x.TaskID), auth.Object{Kind: "execution", ID: x.ID})
+	if err != nil {
+		return nil, err
+	}
+	key, err := in.idempotency(ctx, "POST /executions/"+x.ID+"/retry")
+	if err != nil {
+		return nil, err
+	}
+	run, replay, err := a.dispatch.Retry(ctx, x.ID, caller.Username, in.source(), key)
+	if err != nil {
+		return nil, err
+	}
+	return a.startedRun(ctx, run, replay, in.prefers)
+}

@@ -1,0 +1,212 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"octopus/internal/octopus"
+	"octopus/sdk"
+	"octopus/sdk/spec"
+	"octopus/server/auth"
+)
+
+func toPlugin(p octopus.Plugin) sdk.Plugin {
+	out := sdk.Plugin{
+		ID: p.ID, Name: p.Name, Description: p.Description, Source: p.Source, Enabled: p.Enabled, Runs: p.Runs,
+		Tasks: p.Tasks, LastUsed: utc(p.LastUsed), CreatedAt: utc(p.CreatedAt),
+	}
+	for _, v := range p.Versions {
+		out.Versions = append(out.Versions, toVersion(v))
+	}
+	return out
+}
+
+func toVersion(v octopus.PluginVersion) sdk.PluginVersion {
+	out := sdk.PluginVersion{
+		Plugin: v.Plugin, Version: v.Version, Digest: v.Digest, SizeBytes: v.Size, Status: string(v.Status),
+		Author: v.Author, License: v.License, Manifest: v.Manifest, CreatedAt: utc(v.CreatedAt), CreatedBy: v.CreatedBy,
+	}
+	if v.Grant != nil {
+		grant := toGrant(*v.Grant)
+		grant.Plugin, grant.Version = v.Plugin, v.Version
+		out.Grant = &grant
+	}
+	return out
+}
+
+func toGrant(g octopus.Grant) sdk.Grant {
+	return sdk.Grant{Digest: g.Digest, Capabilities: g.Capabilities, GrantedBy: g.GrantedBy, GrantedAt: utc(g.GrantedAt)}
+}
+
+func (a *API) listPlugins(ctx context.Context, _ *struct{}) (*list[sdk.Plugin], error) {
+	plugins, err := a.store.Plugins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return page(plugins, "", toPlugin), nil
+}
+
+type pluginName struct {
+	Name string `path:"name" maxLength:"64"`
+}
+
+func (a *API) getPlugin(ctx context.Context, in *pluginName) (*struct{ Body sdk.Plugin }, error) {
+	p, err := a.plugin(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body sdk.Plugin }{toPlugin(p)}, nil
+}
+
+// plugin returns a plugin with all versions; for an unknown name the error names the nearest.
+func (a *API) plugin(ctx context.Context, name string) (octopus.Plugin, error) {
+	p, err := a.store.Plugin(ctx, name)
+	if octopus.CodeOf(err) == octopus.CodeNotFound {
+		_, err = a.catalog.Resolve(ctx, name, "")
+	}
+	return p, err
+}
+
+func (a *API) listVersions(ctx context.Context, in *pluginName) (*list[sdk.PluginVersion], error) {
+	p, err := a.plugin(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return page(p.Versions, "", toVersion), nil
+}
+
+type versionName struct {
+	pluginName
+	Version string `path:"version" maxLength:"64"`
+}
+
+type versionAnswer struct {
+	answered
+	Body sdk.PluginVersion
+}
+
+func (a *API) getVersion(ctx context.Context, in *versionName) (*struct{ Body sdk.PluginVersion }, error) {
+	if _, err := a.plugin(ctx, in.Name); err != nil {
+		return nil, err
+	}
+	v, err := a.store.Version(ctx, in.Name, in.Version)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body sdk.PluginVersion }{toVersion(v)}, nil
+}
+
+type rawUpload struct {
+	RawBody []byte `contentType:"application/wasm" doc:"A packed module, as octopus plugins pack makes it."`
+}
+
+// uploadPlugin is safe to repeat without a key: the same bytes are the same version.
+func (a *API) uploadPlugin(ctx context.Context, _ *rawUpload) (*versionAnswer, error) {
+	caller, _ := auth.FromContext(ctx)
+	before := a.now()
+	v, err := a.catalog.Upload(ctx, bodyOf(ctx), caller.Username)
+	if err != nil {
+		return nil, err
+	}
+	replay := v.CreatedAt.Before(before.Truncate(1000))
+	return &versionAnswer{made(Prefix+"/plugins/"+v.Plugin+"/versions/"+v.Version, replay), toVersion(v)}, nil
+}
+
+type enablePluginInput struct {
+	pluginName
+	Verb string `path:"verb" enum:"enable,disable"`
+}
+
+func (a *API) enablePlugin(ctx context.Context, in *enablePluginInput) (*struct{}, error) {
+	return nil, a.catalog.SetEnabled(ctx, in.Name, in.Verb == "enable")
+}
+
+type enableVersionInput struct {
+	versionName
+	Verb string `path:"verb" enum:"enable,disable,deprecate,revoke"`
+}
+
+var versionStatus = map[string]octopus.VersionStatus{
+	"enable": octopus.VersionPublished, "disable": octopus.VersionDisabled,
+	"deprecate": octopus.VersionDeprecated, "revoke": octopus.VersionRevoked,
+}
+
+func (a *API) enableVersion(ctx context.Context, in *enableVersionInput) (*struct{}, error) {
+	return nil, a.catalog.SetStatus(ctx, in.Name, in.Version, versionStatus[in.Verb])
+}
+
+func (a *API) listGrants(ctx context.Context, _ *struct{}) (*list[sdk.Grant], error) {
+	grants, err := a.store.Grants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return page(grants, "", toGrant), nil
+}
+
+type grantAnswer struct {
+	answered
+	Body sdk.Grant
+}
+
+// grant is safe to repeat: it replaces what was granted before.
+func (a *API) grant(ctx context.Context, in *struct{ Body sdk.NewGrant }) (*grantAnswer, error) {
+	v, err := a.grantable(ctx, in.Body.Plugin, in.Body.Version)
+	if err != nil {
+		return nil, err
+	}
+	caller, _ := auth.FromContext(ctx)
+	if len(in.Body.Capabilities) == 0 {
+		err = a.catalog.GrantAll(ctx, v.Digest, caller.Username)
+	} else {
+		var caps spec.Capabilities
+		if json.Unmarshal(in.Body.Capabilities, &caps) != nil {
+			return nil, octopus.InvalidField("/capabilities", "The capabilities must be written as in a manifest: see docs/plugins.md.")
+		}
+		err = a.catalog.Grant(ctx, v.Digest, caps, caller.Username)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.getGrant(ctx, &grantDigest{v.Digest})
+	if err != nil {
+		return nil, err
+	}
+	return &grantAnswer{made(Prefix+"/grants/"+v.Digest, false), out.Body}, nil
+}
+
+// grantable finds a version also where it is disabled: one grants before one enables.
+func (a *API) grantable(ctx context.Context, name, version string) (octopus.PluginVersion, error) {
+	p, err := a.plugin(ctx, name)
+	if err != nil {
+		return octopus.PluginVersion{}, err
+	}
+	for _, v := range p.Versions {
+		if version == "" || v.Version == version {
+			return v, nil
+		}
+	}
+	return a.catalog.Resolve(ctx, name, version)
+}
+
+type grantDigest struct {
+	Digest string `path:"digest" maxLength:"80"`
+}
+
+func (a *API) getGrant(ctx context.Context, in *grantDigest) (*struct{ Body sdk.Grant }, error) {
+	v, err := a.store.VersionByDigest(ctx, in.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if v.Grant == nil {
+		return nil, octopus.Errorf(octopus.CodeNotFound, "Nothing was granted to %s %s yet.", v.Plugin, v.Version)
+	}
+	return &struct{ Body sdk.Grant }{*toVersion(v).Grant}, nil
+}
+
+func (a *API) revokeGrant(ctx context.Context, in *grantDigest) (*struct{}, error) {
+	if _, err := a.store.VersionByDigest(ctx, in.Digest); err != nil {
+		return nil, err
+	}
+	caller, _ := auth.FromContext(ctx)
+	return nil, a.catalog.Revoke(ctx, in.Digest, caller.Username)
+}

@@ -1,0 +1,219 @@
+package api
+
+import (
+	"context"
+	"strings"
+
+	"octopus/internal/octopus"
+	"octopus/sdk"
+	"octopus/server/auth"
+	"octopus/server/dispatch"
+	"octopus/server/store"
+)
+
+// shownExecutions is how many executions a run shows itself.
+const shownExecutions = 100
+
+type runAnswer struct {
+	answered
+	Body sdk.Run
+}
+
+type startRunInput struct {
+	keyed
+	prefers
+	origin
+	Body sdk.StartRun
+}
+
+// startRun is the hot path: one submission, and one read of what it made unless return=minimal.
+func (a *API) startRun(ctx context.Context, in *startRunInput) (*runAnswer, error) {
+	key, err := in.idempotency(ctx, "POST /runs")
+	if err != nil {
+		return nil, err
+	}
+	caller, _ := auth.FromContext(ctx)
+	run, replay, err := a.dispatch.Submit(ctx, dispatch.Submission{
+		Work: fromWork(in.Body.Work), Labels: in.Body.Labels, By: caller.Username, Source: in.source(), Key: key,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.startedRun(ctx, run, replay, in.prefers)
+}
+
+// startedRun waits where that was asked for. Giving up the wait is no failure: the run exists.
+func (a *API) startedRun(ctx context.Context, run octopus.Run, replay bool, p prefers) (*runAnswer, error) {
+	wait, minimal := p.parse()
+	if wait > 0 && !run.Status().Terminal() {
+		if ended, err := a.dispatch.WaitRun(ctx, run.ID, wait); err == nil {
+			run = ended
+		}
+	}
+	out := &runAnswer{answered: made(Prefix+"/runs/"+run.ID, replay)}
+	var err error
+	if minimal {
+		out.Body = toRun(run)
+		return out, nil
+	}
+	out.Body, err = a.wholeRun(ctx, run)
+	return out, err
+}
+
+// wholeRun is a run with its parameters and its first executions.
+func (a *API) wholeRun(ctx context.Context, run octopus.Run) (sdk.Run, error) {
+	out := toRun(run)
+	out.Params = a.catalog.Mask(ctx, run.Digest, run.Action, run.Params)
+	executions, _, err := a.store.RunExecutions(ctx, run.ID, store.Page{Limit: shownExecutions})
+	if err != nil {
+		return out, err
+	}
+	for _, x := range executions {
+		out.Executions = append(out.Executions, a.toExecution(x))
+	}
+	return out, nil
+}
+
+type listRunsInput struct {
+	paged
+	byTime
+	Status       []string `query:"status" doc:"queued, running, succeeded, failed or cancelled; several with commas."`
+	Task         string   `query:"task" maxLength:"128" doc:"Name or id."`
+	Plugin       string   `query:"plugin" maxLength:"64"`
+	CreatedBy    string   `query:"created_by" maxLength:"64"`
+	CreatedSince string   `query:"created_since" maxLength:"64" doc:"RFC 3339, or a time ago such as 24h."`
+	CreatedUntil string   `query:"created_until" maxLength:"64"`
+	Text         string   `query:"q" maxLength:"256" doc:"Part of the task's or plugin's name."`
+}
+
+var runStatuses = []octopus.RunStatus{octopus.RunQueued, octopus.RunRunning, octopus.RunSucceeded, octopus.RunFailed, octopus.RunCancelled}
+
+func (a *API) listRuns(ctx context.Context, in *listRunsInput) (*list[sdk.Run], error) {
+	f := store.RunFilter{Plugin: in.Plugin, CreatedBy: in.CreatedBy, Text: in.Text}
+	var err error
+	if f.Statuses, err = statuses(in.Status, runStatuses); err != nil {
+		return nil, err
+	}
+	if f.TaskID, err = a.taskID(ctx, in.Task); err != nil {
+		return nil, err
+	}
+	if f.CreatedSince, err = since("created_since", in.CreatedSince, a.now()); err != nil {
+		return nil, err
+	}
+	if f.CreatedUntil, err = since("created_until", in.CreatedUntil, a.now()); err != nil {
+		return nil, err
+	}
+	p := in.page()
+	p.Descending = descending(in.Sort)
+	runs, next, err := a.store.Runs(ctx, f, p)
+	if err != nil {
+		return nil, err
+	}
+	return page(runs, next, toRun), nil
+}
+
+type getRunInput struct {
+	waits
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (a *API) getRun(ctx context.Context, in *getRunInput) (*runAnswer, error) {
+	run, err := a.store.Run(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if wait := in.duration(); wait > 0 && !run.Status().Terminal() {
+		if run, err = a.dispatch.WaitRun(ctx, run.ID, wait); err != nil {
+			return nil, err
+		}
+	}
+	out := &runAnswer{}
+	out.Body, err = a.wholeRun(ctx, run)
+	return out, err
+}
+
+type listRunExecutionsInput struct {
+	paged
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (a *API) listRunExecutions(ctx context.Context, in *listRunExecutionsInput) (*list[sdk.Execution], error) {
+	if _, err := a.store.Run(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	executions, next, err := a.store.RunExecutions(ctx, in.ID, in.page())
+	if err != nil {
+		return nil, err
+	}
+	return page(executions, next, a.toExecution), nil
+}
+
+type runID struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (a *API) cancelRun(ctx context.Context, in *runID) (*runAnswer, error) {
+	run, err := a.store.Run(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	caller, err := auth.Allow(ctx, auth.ExecutionCancel, auth.Object{Kind: "run", ID: run.ID, Owner: run.CreatedBy})
+	if err != nil {
+		return nil, err
+	}
+	if run, err = a.dispatch.CancelRun(ctx, run.ID, caller.Username); err != nil {
+		return nil, err
+	}
+	out := &runAnswer{}
+	out.Body, err = a.wholeRun(ctx, run)
+	return out, err
+}
+
+type retryRunInput struct {
+	keyed
+	prefers
+	origin
+	ID   string        `path:"id" maxLength:"64"`
+	Body *sdk.RetryRun `required:"false"`
+}
+
+func (a *API) retryRun(ctx context.Context, in *retryRunInput) (*runAnswer, error) {
+	before, err := a.store.Run(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	caller, err := auth.Allow(ctx, runAction(before.TaskID), auth.Object{Kind: "run", ID: before.ID})
+	if err != nil {
+		return nil, err
+	}
+	key, err := in.idempotency(ctx, "POST /runs/"+before.ID+"/retry")
+	if err != nil {
+		return nil, err
+	}
+	onlyFailed := in.Body != nil && in.Body.Only == "failed"
+	run, replay, err := a.dispatch.RetryRun(ctx, before.ID, onlyFailed, caller.Username, in.source(), key)
+	if err != nil {
+		return nil, err
+	}
+	return a.startedRun(ctx, run, replay, in.prefers)
+}
+
+// runAction is what running something again needs: as much as running it did.
+func runAction(taskID string) auth.Action {
+	if taskID != "" {
+		return auth.RunTask
+	}
+	return auth.RunAdhoc
+}
+
+// origin tells the command line from other programs, for the source of a run.
+type origin struct {
+	UserAgent string `header:"User-Agent"`
+}
+
+func (o origin) source() string {
+	if strings.HasPrefix(o.UserAgent, "octopus-cli") {
+		return "cli"
+	}
+	return "api"
+}
