@@ -16,7 +16,7 @@ import (
 
 // localPluginCommands are the author's verbs of `octopus plugins`: they need no server.
 func (a *app) localPluginCommands() []*cobra.Command {
-	return []*cobra.Command{a.pluginInspect(), a.pluginPack(), a.pluginRunLocal()}
+	return []*cobra.Command{a.pluginInspect(), a.pluginPack(), a.pluginRunLocal(), a.pluginTest()}
 }
 
 // module is a wasm file with what can be known of it without running it.

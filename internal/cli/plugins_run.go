@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -17,7 +18,6 @@ import (
 	"octopus/agent"
 	"octopus/agent/broker"
 	"octopus/sdk/spec"
-	"octopus/server/catalog"
 	"octopus/wasmplugins"
 )
 
@@ -90,12 +90,9 @@ func (a *app) runModule(ctx context.Context, m module, r localRun) error {
 		}
 		fmt.Fprintf(a.Err, "%3.0f %% %s\n", fraction*100, message)
 	}
-	pool, err := wasmplugins.NewPool(wasmplugins.PoolConfig{
-		Dir: cacheDir(), MaxRunners: 2,
-		Load: func(context.Context, string) ([]byte, error) { return m.bytes, nil },
-	})
+	pool, err := localPool(m)
 	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
+		return err
 	}
 	defer pool.Close()
 	name := "module"
@@ -107,7 +104,10 @@ func (a *app) runModule(ctx context.Context, m module, r localRun) error {
 	var calls []broker.Record
 	b := agent.NewBroker(agent.BrokerConfig{
 		Plugin: name, Grant: grant, Remote: broker.NewMemory(name), DryRun: r.dryRun,
-		OnCall: func(c broker.Record) { calls = append(calls, c) },
+		OnCall: func(c broker.Record) {
+			c.Request = bytes.Clone(c.Request) // the sandbox reads the next call into it
+			calls = append(calls, c)
+		},
 	})
 	defer b.Close()
 	out := pool.Run(ctx, job, b)
@@ -115,6 +115,18 @@ func (a *app) runModule(ctx context.Context, m module, r localRun) error {
 		defer os.Remove(out.RawFile)
 	}
 	return a.report(out, calls)
+}
+
+// localPool is a sandbox that holds one module.
+func localPool(m module) (*wasmplugins.Pool, error) {
+	pool, err := wasmplugins.NewPool(wasmplugins.PoolConfig{
+		Dir: cacheDir(), MaxRunners: 2,
+		Load: func(context.Context, string) ([]byte, error) { return m.bytes, nil },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return pool, nil
 }
 
 // request picks the action and completes the parameters as a server would.
@@ -139,11 +151,7 @@ func (r localRun) request(a *app, m module) (string, json.RawMessage, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	schema, err := catalog.CompileParams(action.Params)
-	if err != nil {
-		return "", nil, usagef("The schema of the parameters of %s is not usable: %v.", name, err)
-	}
-	params, err = schema.Check(params)
+	params, err = completeParams(m.manifest, name, params)
 	return name, params, err
 }
 
