@@ -201,3 +201,12 @@ func bare(err error) error {
 	}
 	return err
 }
+
+// peekFolder opens a data folder to read it only, whoever holds its lock.
+func peekFolder(path string) (*folder, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	return &folder{path: path, root: root}, nil
+}

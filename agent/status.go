@@ -36,7 +36,7 @@ type Report struct {
 	PolicyFile     string    `json:"policy_file,omitempty"`
 	Policy         string    `json:"policy,omitempty"` // text of the policy in force, "" without one
 	Executions     []Current `json:"executions,omitempty"`
-	Pending        int       `json:"pending_results,omitempty"` // results that the server does not have yet
+	PendingSend    int       `json:"pending_results,omitempty"` // results that the server does not have yet
 	UpdatedAt      time.Time `json:"updated_at,omitzero"`
 }
 
@@ -148,10 +148,10 @@ func (s *statusFile) changed(now time.Duration) (again bool) {
 	defer s.mu.Unlock()
 	s.report.Free = free
 	s.report.Executions = s.report.Executions[:0]
-	s.report.Pending = 0
+	s.report.PendingSend = 0
 	for _, h := range c.Holdings() {
 		if h.Phase == wire.PhaseDone {
-			s.report.Pending++
+			s.report.PendingSend++
 			continue
 		}
 		s.report.Executions = append(s.report.Executions, Current{

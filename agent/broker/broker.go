@@ -6,6 +6,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net"
@@ -45,6 +46,7 @@ type Remote interface {
 // Record is one host call, for tools that show them.
 type Record struct {
 	Op      string          `json:"op"`
+	Target  string          `json:"target,omitempty"` // URL, host, key or name
 	Request json.RawMessage `json:"request,omitempty"`
 	Millis  float64         `json:"duration_ms"`
 	Error   string          `json:"error,omitempty"` // code
@@ -98,7 +100,7 @@ func (b *Broker) Call(ctx context.Context, op string, req []byte) ([]byte, error
 	}
 	reply, failure := b.do(ctx, op, req)
 	if b.config.OnCall != nil {
-		r := Record{Op: op, Request: req, Millis: millis(time.Since(start)), DryRun: b.config.DryRun && changes(op, req)}
+		r := Record{Op: op, Target: targetOf(req), Request: req, Millis: millis(time.Since(start)), DryRun: b.config.DryRun && changes(op, req)}
 		if failure != nil {
 			r.Error = failure.Code
 		}
@@ -156,6 +158,15 @@ func changes(op string, req []byte) bool {
 		return json.Unmarshal(req, &r) == nil && !harmless(r.method())
 	}
 	return false
+}
+
+// targetOf is what a call is about, for people.
+func targetOf(req []byte) string {
+	var r struct{ URL, Host, Name, Key string }
+	if json.Unmarshal(req, &r) != nil {
+		return ""
+	}
+	return cmp.Or(r.URL, r.Host, r.Name, r.Key)
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
