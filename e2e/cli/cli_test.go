@@ -1,0 +1,110 @@
+// Package cli_test types commands as people do, against one real `octopus dev`.
+package cli_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"octopus/e2e/harness"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	harness.Clean()
+	os.Exit(code)
+}
+
+// access is the first line of `octopus dev --json`.
+type access struct {
+	URL       string `json:"url"`
+	LoginURL  string `json:"login_url"`
+	APIToken  string `json:"api_token"`
+	JoinToken string `json:"join_token"`
+}
+
+// startDev starts the server that all scripts talk to, and returns its data folder.
+func startDev(t *testing.T) (access, string) {
+	t.Helper()
+	folder := t.TempDir()
+	dev := harness.Start(t, "dev", folder, "dev", "--json", "--listen", "127.0.0.1:0", "--data", "octopus-data")
+	var a access
+	line := dev.WaitLine(`"login_url"`)
+	if err := json.Unmarshal([]byte(line), &a); err != nil {
+		t.Fatalf("the first line is %q: %v", line, err)
+	}
+	if a.URL == "" || a.APIToken == "" || a.JoinToken == "" || !strings.HasPrefix(a.LoginURL, a.URL) {
+		t.Fatalf("the first line is %q", line)
+	}
+	return a, filepath.Join(folder, "octopus-data")
+}
+
+// TestScripts runs testdata/*.txtar. Besides testscript's own commands they have "exits CODE octopus …", which
+// wants an exit code, and "id NAME", which keeps the first id that the last command printed in $NAME.
+func TestScripts(t *testing.T) {
+	binary := harness.Binary(t)
+	a, data := startDev(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("NO_COLOR", "1")
+			env.Setenv("OCTOPUS_CONTEXTS", filepath.Join(env.WorkDir, "contexts.json"))
+			env.Setenv("OCTOPUS_URL", a.URL)
+			env.Setenv("OCTOPUS_API_TOKEN", a.APIToken)
+			env.Setenv("SERVER", a.URL)
+			env.Setenv("TOKEN", a.APIToken)
+			env.Setenv("JOIN", a.JoinToken)
+			env.Setenv("DEV", data)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "id": id},
+	})
+}
+
+// exits runs a command and wants its exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// id keeps the first word of the last output that begins with a prefix such as run_.
+func id(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: id NAME PREFIX")
+	}
+	for _, word := range strings.FieldsFunc(ts.ReadFile("stdout"), notInID) {
+		if strings.HasPrefix(word, args[1]) {
+			ts.Setenv(args[0], word)
+			return
+		}
+	}
+	ts.Fatalf("%s", fmt.Sprintf("no word begins with %s in the last output", args[1]))
+}
+
+func notInID(r rune) bool {
+	return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
+}
