@@ -35,7 +35,7 @@ func TestCheck(t *testing.T) {
 		"no such name":  {`{}`, fault("dns", "no such host"), 502, "dns", "The name of web.example cannot be resolved: no such host."},
 		"refused":       {`{}`, fault("refused", "connection refused"), 502, "refused", "Nothing listens on web.example"},
 		"untrusted":     {`{}`, fault("tls", "certificate has expired."), 502, "tls", "No trusted TLS connection to web.example: certificate has expired."},
-		"denied":        {`{}`, fault("denied", "http to web.example is not granted."), 403, "denied", "Not allowed to reach web.example"},
+		"denied":        {`{}`, fault("denied", "http to web.example is not granted."), 403, "denied", "Not allowed: http to web.example is not granted."},
 		"timeout":       {`{}`, fault("timeout", "10 s passed"), 504, "timeout", "did not answer in time"},
 		"host is odd":   {`{}`, `no json`, 502, "internal", "invalid JSON"},
 		"wrong params":  {`{"timeout_seconds":"soon"}`, answer, 400, "invalid_params", "do not fit"},

@@ -20,7 +20,7 @@ func TestCheck(t *testing.T) {
 		"slow":      {`{"host":"db","port":1,"max_latency_ms":1}`, `{"ok":true,"connect_ms":5}`, 504, "too_slow", "over the limit of 1 ms"},
 		"refused":   {`{"host":"db","port":1}`, `{"ok":false,"error":{"code":"refused","message":"x"}}`, 502, "refused", "Nothing listens on db:1"},
 		"untrusted": {`{"host":"db","port":1,"tls":true}`, `{"ok":true,"tls":{"verified":false,"verify_error":"unknown authority","certificates":[{}]}}`, 502, "tls", "not trusted: unknown authority"},
-		"denied":    {`{"host":"db","port":1}`, `{"error":{"code":"denied","message":"net to db:1 is not granted."}}`, 403, "denied", "Not allowed to reach db:1: net to db:1 is not granted."},
+		"denied":    {`{"host":"db","port":1}`, `{"error":{"code":"denied","message":"net to db:1 is not granted."}}`, 403, "denied", "Not allowed: net to db:1 is not granted."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,34 +41,42 @@ func Leaf(tls *plugin.TLS, now time.Time) *Certificate {
 }
 
 // Failure answers a host call that could not reach where ("web.example:443").
-// Retrying makes no sense where the host forbids it or the request is wrong.
+// Where the host's message names the place it is the sentence, else one is
+// made of it. Retrying makes no sense where TLS is refused.
 func Failure(err error, where string) plugin.Response {
-	switch plugin.Code(err) {
-	case "dns":
-		return plugin.FailWith(err, "The name of %s cannot be resolved: %v.", where, clean(err))
-	case "refused":
+	message := strings.TrimRight(strings.TrimPrefix(err.Error(), where+": "), ".")
+	host := strings.Trim(where[:max(0, len(where)-len(port(where)))], "[]")
+	named := strings.Contains(message, host)
+	switch code := plugin.Code(err); {
+	case code == "refused":
 		return plugin.FailWith(err, "Nothing listens on %s: the connection was refused.", where)
-	case "timeout":
-		return plugin.FailWith(err, "%s did not answer in time: %v.", where, clean(err))
-	case "unreachable":
-		return plugin.FailWith(err, "%s cannot be reached: %v.", where, clean(err))
-	case "tls":
-		return plugin.FailWith(err, "No trusted TLS connection to %s: %v.", where, clean(err)).WithRetry(false, 0)
-	case "denied":
-		return plugin.FailWith(err, "Not allowed to reach %s: %v.", where, clean(err))
-	case "cancelled":
+	case code == "cancelled":
 		return plugin.FailWith(err, "Cancelled while reaching %s.", where)
+	case code == "denied":
+		return plugin.FailWith(err, "Not allowed: %s.", message)
+	case code == "tls" && !named:
+		return plugin.FailWith(err, "No trusted TLS connection to %s: %s.", where, message).WithRetry(false, 0)
+	case code == "tls":
+		return plugin.FailWith(err, "%s.", message).WithRetry(false, 0)
+	case code == "dns" && !named:
+		return plugin.FailWith(err, "The name of %s cannot be resolved: %s.", where, message)
+	case code == "timeout" && !named:
+		return plugin.FailWith(err, "%s did not answer in time: %s.", where, message)
+	case code == "unreachable" && !named:
+		return plugin.FailWith(err, "%s cannot be reached: %s.", where, message)
+	case named:
+		return plugin.FailWith(err, "%s.", message)
 	}
-	return plugin.FailWith(err, "%s: %v.", where, clean(err))
+	return plugin.FailWith(err, "%s: %s.", where, message)
 }
 
-// clean drops the full stop that host messages end with, sentences add theirs.
-func clean(err error) string {
-	s := err.Error()
-	for len(s) > 0 && s[len(s)-1] == '.' {
-		s = s[:len(s)-1]
+// port returns ":443" of "web.example:443" and "[::1]:443", "" without one.
+func port(where string) string {
+	i := strings.LastIndexByte(where, ':')
+	if i < 0 || strings.Count(where, ":") > 1 && !strings.Contains(where, "]:") {
+		return ""
 	}
-	return s
+	return where[i:]
 }
 
 // Milliseconds rounds to a tenth: more digits are noise.
