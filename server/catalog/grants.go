@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"octopus/internal/octopus"
 	"octopus/sdk/spec"
+	"octopus/server/cache"
 )
 
 // Grant allows a digest to do what caps says; it replaces an earlier grant.
@@ -45,28 +47,49 @@ func (c *Catalog) Revoke(ctx context.Context, digest, by string) error {
 
 // EffectiveGrant is what a version may do as far as the server is concerned:
 // what it asks for and was granted. The policy of an agent's owner may take
-// more away.
+// more away. The version carries its grant, as Resolve returns it.
 func (c *Catalog) EffectiveGrant(v octopus.PluginVersion) (spec.Capabilities, error) {
-	m, err := decodeManifest(v)
-	if err != nil {
-		return spec.Capabilities{}, err
-	}
-	return m.Capabilities.Intersect(granted(v)), nil
+	o, err := c.ofGrant(v)
+	return o.effective, err
 }
 
 // MissingGrants says, one sentence each, what a version asks for and was not
 // granted: "http-check needs http to any host." The version carries its grant,
-// as Resolve returns it; nothing is read.
+// as Resolve returns it. Callers must not change the answer.
 func (c *Catalog) MissingGrants(_ context.Context, v octopus.PluginVersion) []string {
-	m, err := decodeManifest(v)
+	o, err := c.ofGrant(v)
 	if err != nil {
 		return []string{octopus.Sentence(err)}
 	}
-	var sentences []string
-	for _, phrase := range m.Capabilities.Missing(granted(v)) {
-		sentences = append(sentences, v.Plugin+" needs "+phrase+".")
+	return o.missing
+}
+
+// outcome is what a grant means for a version.
+type outcome struct {
+	effective spec.Capabilities
+	missing   []string
+}
+
+// ofGrant is asked for each run, so it is computed once for each grant. The
+// key names the grant: a version that was read before a change still gets the
+// answer that belongs to it.
+func (c *Catalog) ofGrant(v octopus.PluginVersion) (outcome, error) {
+	key := "grant:" + v.Digest
+	if v.Grant != nil {
+		key += ":" + strconv.FormatInt(v.Grant.GrantedAt.UnixMicro(), 36)
 	}
-	return sentences
+	return cache.Load(c.cache, cache.Plugins, key, func() (outcome, error) {
+		m, err := decodeManifest(v)
+		if err != nil {
+			return outcome{}, err
+		}
+		caps := granted(v)
+		o := outcome{effective: m.Capabilities.Intersect(caps)}
+		for _, phrase := range m.Capabilities.Missing(caps) {
+			o.missing = append(o.missing, v.Plugin+" needs "+phrase+".")
+		}
+		return o, nil
+	})
 }
 
 // granted reads a version's grant. One that cannot be read grants nothing.
