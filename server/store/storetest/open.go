@@ -56,11 +56,23 @@ func OpenURL(t testing.TB, url string) *store.Store {
 	if err != nil {
 		t.Fatalf("opening the store: %v", err)
 	}
+	urls.Store(s, url)
 	t.Cleanup(func() {
+		urls.Delete(s)
 		if err := s.Close(); err != nil {
 			t.Errorf("closing the store: %v", err)
 		}
 		b.Close()
 	})
 	return s
+}
+
+// urls remembers where the stores of OpenURL are.
+var urls sync.Map
+
+// sameURL is where a store of OpenURL is, to open it again or twice.
+func sameURL(s *store.Store) string {
+	url, _ := urls.Load(s)
+	text, _ := url.(string)
+	return text
 }

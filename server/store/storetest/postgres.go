@@ -16,6 +16,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
+
+	"octopus/server/store"
 )
 
 // environment names a PostgreSQL to use instead of one that the tests start. Its user must be able to make
@@ -30,20 +32,32 @@ var server postgresServer
 
 // postgresServer is a throw-away PostgreSQL, started when a test first asks for one.
 type postgresServer struct {
-	mu      sync.Mutex
-	started bool
-	folder  string
-	process *exec.Cmd
-	output  *bytes.Buffer
-	base    string // URL of its maintenance database
-	why     string // why there is none
-	made    int    // databases
+	mu       sync.Mutex
+	started  bool
+	folder   string
+	process  *exec.Cmd
+	output   *bytes.Buffer
+	base     string // URL of its maintenance database
+	why      string // why there is none
+	made     int    // databases
+	template string // " TEMPLATE name" once a migrated database exists
 }
 
-// Postgres returns the URL of a fresh PostgreSQL database. It skips the test where no server can be had.
+// Postgres returns the URL of a fresh, migrated PostgreSQL database. It skips the test where no server can be had.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	address, err := server.database()
+	return postgresURL(t, true)
+}
+
+// EmptyPostgres is Postgres without a schema.
+func EmptyPostgres(t testing.TB) string {
+	t.Helper()
+	return postgresURL(t, false)
+}
+
+func postgresURL(t testing.TB, migrated bool) string {
+	t.Helper()
+	address, err := server.database(migrated)
 	if errors.Is(err, errNone) {
 		t.Skip("no PostgreSQL: " + server.missing())
 	}
@@ -61,8 +75,8 @@ func (p *postgresServer) missing() string {
 	return p.why
 }
 
-// database makes an empty database and returns its URL.
-func (p *postgresServer) database() (string, error) {
+// database makes a database and returns its URL. Copying a migrated one is faster than migrating.
+func (p *postgresServer) database(migrated bool) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.started {
@@ -72,6 +86,27 @@ func (p *postgresServer) database() (string, error) {
 	if p.why != "" {
 		return "", errNone
 	}
+	if !migrated {
+		return p.create("")
+	}
+	if p.template == "" {
+		address, err := p.create("")
+		if err != nil {
+			return "", err
+		}
+		s, err := store.Open(context.Background(), store.Options{URL: address})
+		if err != nil {
+			return "", err
+		}
+		if err := s.Close(); err != nil {
+			return "", err
+		}
+		p.template = fmt.Sprintf(" TEMPLATE octopus_%d_%d", os.Getpid(), p.made)
+	}
+	return p.create(p.template)
+}
+
+func (p *postgresServer) create(template string) (string, error) {
 	db, err := sql.Open("pgx", p.base)
 	if err != nil {
 		return "", err
@@ -79,7 +114,7 @@ func (p *postgresServer) database() (string, error) {
 	defer db.Close()
 	p.made++
 	name := fmt.Sprintf("octopus_%d_%d", os.Getpid(), p.made)
-	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
+	if _, err := db.Exec("CREATE DATABASE " + name + template); err != nil {
 		return "", err
 	}
 	address, err := url.Parse(p.base)
