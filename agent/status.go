@@ -89,9 +89,9 @@ func locked(dataDir string) bool {
 }
 
 // statusEvery bounds how often the file is written.
-const statusEvery = time.Second
+const statusEvery = 500 * time.Millisecond
 
-// statusFile keeps status.json current: it is written on change, at most once a second.
+// statusFile keeps status.json current: it is written on change, at most twice a second.
 type statusFile struct {
 	agent *Agent
 	wake  chan struct{}
