@@ -52,7 +52,7 @@ func (s *Server) purge(ctx context.Context) {
 			break
 		}
 	}
-	if err := s.store.PurgeExpired(ctx); err != nil {
+	if _, err := s.store.PurgeExpired(ctx); err != nil {
 		s.cfg.Log.Error("expired rows not purged", "error", err)
 	}
 }

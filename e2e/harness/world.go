@@ -45,12 +45,6 @@ func NewIn(t testing.TB, folder string, flags ...string) *World {
 	return start(t, folder, "127.0.0.1:0", flags)
 }
 
-// NewAt is [New] at a given address.
-func NewAt(t testing.TB, listen string, flags ...string) *World {
-	t.Helper()
-	return start(t, t.TempDir(), listen, flags)
-}
-
 func start(t testing.TB, folder, listen string, flags []string) *World {
 	t.Helper()
 	w := &World{t: t, Folder: folder, flags: flags}
