@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"octopus/agent"
 	"octopus/agent/broker"
 	"octopus/sdk/spec"
 	"octopus/wasmplugins"
@@ -102,7 +101,7 @@ func (a *app) runModule(ctx context.Context, m module, r localRun) error {
 	grant := r.grant(m)
 	a.warnMissing(m, grant)
 	var calls []broker.Record
-	b := agent.NewBroker(agent.BrokerConfig{
+	b := broker.New(broker.Config{
 		Plugin: name, Grant: grant, Remote: broker.NewMemory(name), DryRun: r.dryRun,
 		OnCall: func(c broker.Record) {
 			c.Request = bytes.Clone(c.Request) // the sandbox reads the next call into it
