@@ -131,6 +131,9 @@
     if (source?.id === "live") retryFirst(source);
   });
 
+  window.addEventListener("offline", () => { setState("reconnecting"); stream.since = 0; badge(); });
+  window.addEventListener("online", () => { live()?._htmx?.sse?.delayCanceller?.(); });
+
   document.addEventListener("beat", (e) => {
     const t = Number(e.detail?.data);
     if (t) skew = Math.abs(t - Date.now()) < 1500 ? 0 : t - Date.now();
@@ -158,21 +161,27 @@
 
   // --- Swap "upsert": rows by id; new ones go to the top, unless the place says otherwise ------------------------
 
+  let internal;
   htmx.registerExtension("octopus", {
+    init: (api) => { internal = api; },
     handle_swap: (style, target, fragment) => {
       if (style !== "upsert") return false;
       const put = [];
       for (const row of [...fragment.children]) {
         const old = row.id && document.getElementById(row.id);
-        if (old) old.replaceWith(row);
-        else if (target.hasAttribute("data-closed")) continue;
-        else {
-          // Newest first, by the ULID in data-key; rows come in any order.
-          const key = row.dataset.key ?? "";
-          const before = [...target.children].find((c) => (c.dataset.key ?? "") < key);
-          row.classList.add("new");
-          target.insertBefore(row, before ?? null);
+        if (old) { // morphed, so that focus and hover stay
+          const frag = document.createDocumentFragment();
+          frag.append(row);
+          internal.morph(old, frag, false);
+          put.push(old);
+          continue;
         }
+        if (target.hasAttribute("data-closed")) continue;
+        // Newest first, by the ULID in data-key; rows come in any order.
+        const key = row.dataset.key ?? "";
+        const before = [...target.children].find((c) => (c.dataset.key ?? "") < key);
+        row.classList.add("new");
+        target.insertBefore(row, before ?? null);
         put.push(row);
       }
       const most = Number(target.dataset.max || 0);
@@ -208,6 +217,7 @@
       },
       append(chunk) {
         if (chunk.seq <= f.seq) return;
+        if (chunk.check) { f.fill(); return; }
         if (chunk.seq > f.seq + 1) { f.fill(); return; }
         f.seq = chunk.seq;
         el.querySelector(".wait")?.remove();

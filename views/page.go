@@ -3,6 +3,7 @@
 package views
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -201,8 +202,27 @@ func Plural(n int, one, many string) string {
 // utc is the absolute time that machines and titles read.
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
+type sharedKey struct{}
+
+// Shared marks ctx for a fragment that many viewers share and that is compared with its former self: it must not
+// change only because time passes. The page's script writes the relative words.
+func Shared(ctx context.Context) context.Context { return context.WithValue(ctx, sharedKey{}, true) }
+
+func shared(ctx context.Context) bool { return ctx.Value(sharedKey{}) != nil }
+
+// since is the first count of something that goes on.
+func since(ctx context.Context, t time.Time) string {
+	if shared(ctx) {
+		return "…"
+	}
+	return Span(time.Since(t).Truncate(time.Second))
+}
+
 // ago is the first relative word; the page's script keeps it true.
-func ago(t time.Time) string {
+func ago(ctx context.Context, t time.Time) string {
+	if shared(ctx) {
+		return t.UTC().Format("15:04:05")
+	}
 	d := time.Since(t)
 	if d < 0 {
 		return "in " + coarse(-d)

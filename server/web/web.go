@@ -5,7 +5,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 
 	"octopus/server/auth"
 	"octopus/server/bus"
@@ -13,6 +16,7 @@ import (
 	"octopus/server/catalog"
 	"octopus/server/dispatch"
 	"octopus/server/store"
+	"octopus/static"
 )
 
 // Config is what the dashboard stands on. Everything without a default must be set.
@@ -38,17 +42,63 @@ type Config struct {
 
 // Web serves the pages. Make it with [New], mount [Web.Routes], and run [Web.Run] beside the listener.
 type Web struct {
-	cfg Config // static
+	cfg     Config // static
+	log     *slog.Logger
+	now     func() time.Time
+	started time.Time
+	live    *live
+	first   sync.Once      // guards OnFirstBrowser
+	calls   sync.WaitGroup // OnFirstBrowser, while it runs
 }
 
 // New returns the dashboard. It starts nothing.
-func New(cfg Config) *Web { return &Web{cfg: cfg} }
+func New(cfg Config) *Web {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Web{cfg: cfg, log: cfg.Log, now: cfg.Now, started: cfg.Now()}
+	s.live = newLive(s)
+	return s
+}
 
-// Routes returns every page, fragment and file of the dashboard.
-func (w *Web) Routes() http.Handler { panic("not built yet") }
-
-// Run feeds the event streams until ctx ends.
-func (w *Web) Run(context.Context) error { panic("not built yet") }
+// Run feeds the event streams until ctx ends or the bus closes.
+func (s *Web) Run(ctx context.Context) error {
+	defer s.calls.Wait()
+	return s.live.run(ctx)
+}
 
 // Stop ends every event stream, so that the HTTP server can shut down. It is idempotent.
-func (w *Web) Stop() { panic("not built yet") }
+func (s *Web) Stop() { s.live.stop() }
+
+// Routes returns every page, fragment and file of the dashboard.
+func (s *Web) Routes() http.Handler {
+	r := chi.NewRouter()
+	r.Handle(static.Prefix+"*", static.Handler())
+	r.Get("/favicon.ico", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, static.URL("favicon.svg"), http.StatusFound)
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(s.cfg.Auth.Sessions)
+		s.doorRoutes(r)
+		r.NotFound(s.page(s.notFound))
+		r.MethodNotAllowed(s.page(s.notFound))
+		r.Group(func(r chi.Router) {
+			r.Use(s.signedIn)
+			r.Get("/", s.page(s.home))
+			r.Get("/events", s.events)
+			r.Get("/search", s.page(s.search))
+			s.runRoutes(r)
+			s.executionRoutes(r)
+			s.taskRoutes(r)
+			s.agentRoutes(r)
+			s.pluginRoutes(r)
+			s.userRoutes(r)
+			s.profileRoutes(r)
+			s.systemRoutes(r)
+		})
+	})
+	return r
+}

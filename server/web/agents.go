@@ -1,0 +1,265 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"octopus/internal/octopus"
+	"octopus/server/auth"
+	"octopus/server/dispatch"
+	"octopus/server/store"
+	"octopus/views"
+)
+
+func (s *Web) agentRoutes(r chi.Router) {
+	r.Get("/agents", s.page(s.agents))
+	r.Get("/agents/new", s.page(s.addAgent))
+	r.Post("/agents/new", s.page(s.makeJoinToken))
+	r.Get("/agents/{id}", s.page(s.agentPage))
+	r.Post("/agents/{id}/{verb}", s.page(s.agentVerb))
+}
+
+func (s *Web) agents(w http.ResponseWriter, r *http.Request) error {
+	ctx, q := r.Context(), r.URL.Query()
+	m := views.Agents{Search: strings.TrimSpace(q.Get("text")), Selector: strings.TrimSpace(q.Get("selector")), AsTable: q.Get("view") != "tiles"}
+	topic := topicAgents
+	if !m.AsTable {
+		topic = topicTiles
+	}
+	m.Page = s.frame(w, r, "agents", "Agents", topic)
+	m.Crumbs, m.CLI = crumbs("Agents"), "octopus agents list"
+	m.Kinds = []views.Link{
+		{Label: "Table", Icon: "list-checks", Href: changed("/agents", q, "view", ""), Current: m.AsTable},
+		{Label: "Tiles", Icon: "layers", Href: changed("/agents", q, "view", "tiles"), Current: !m.AsTable},
+	}
+	for _, st := range []string{"online", "offline", "disabled"} {
+		on := q.Get("status") == st
+		to := st
+		if on {
+			to = ""
+		}
+		m.Chips = append(m.Chips, views.Link{Label: st, Href: changed("/agents", q, "status", to), Current: on})
+	}
+	f := store.AgentFilter{Text: m.Search, Selector: m.Selector, Status: octopus.AgentStatus(q.Get("status"))}
+	p := store.Page{Limit: pageSize, Cursor: q.Get("cursor")}
+	if !m.AsTable {
+		p.Limit = 200
+	}
+	list, next, err := s.cfg.Store.Agents(ctx, f, p)
+	if code := octopus.CodeOf(err); code == octopus.CodeInvalid || code == octopus.CodeMalformed {
+		m.Problem, err = octopus.Sentence(err), nil
+	}
+	if err != nil {
+		return err
+	}
+	m.Any = len(list) > 0 || len(q) > 0
+	if next != "" {
+		m.Pages.Next = changed("/agents", q, "cursor", next)
+	}
+	if q.Get("cursor") != "" {
+		m.Pages.First = changed("/agents", q, "cursor", "")
+	}
+	if m.Tiles, err = s.tiles(ctx, list); err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, views.AgentsPage(m))
+}
+
+func (s *Web) agentPage(w http.ResponseWriter, r *http.Request) error {
+	ctx, id := r.Context(), chi.URLParam(r, "id")
+	a, err := s.cfg.Store.Agent(ctx, id)
+	if err != nil {
+		return err
+	}
+	frame := s.frame(w, r, "agents", a.Name, topicAgent+a.ID, topicExecutions)
+	frame.Events += "&" + url.Values{"agent": {a.ID}, "created_since": {"all"}}.Encode()
+	if a, err = s.cfg.Store.Agent(ctx, a.ID); err != nil {
+		return err
+	}
+	m := views.Agent{Page: frame, Labels: views.LabelList(a.Labels), Policy: a.Facts.Policy, Facts: agentFacts(a)}
+	m.Crumbs, m.CLI = crumbs("Agents", "/agents", a.Name), "octopus agents get "+a.Name
+	if m.Running, err = s.runningOn(ctx, a.ID); err != nil {
+		return err
+	}
+	m.Tile = s.tile(a, m.Running)
+	if m.Sessions, err = s.cfg.Store.AgentSessions(ctx, a.ID, 10); err != nil {
+		return err
+	}
+	if m.Recent, _, err = s.cfg.Store.Executions(ctx, store.ExecutionFilter{AgentID: a.ID}, store.Page{Limit: 20, Descending: true}); err != nil {
+		return err
+	}
+	tasks, _, err := s.cfg.Store.Tasks(ctx, store.TaskFilter{}, store.Page{Limit: 200})
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		if t.Enabled {
+			m.Tasks = append(m.Tasks, views.Option{Value: t.ID, Label: t.Name})
+		}
+	}
+	return s.render(w, r, http.StatusOK, views.AgentPage(m))
+}
+
+func agentFacts(a octopus.Agent) (out []views.Pair) {
+	add := func(label, text string) {
+		if text != "" && text != "0" && text != "/" {
+			out = append(out, views.Pair{Label: label, Text: text})
+		}
+	}
+	f := a.Facts
+	add("Host name", f.Hostname)
+	add("Platform", f.Platform)
+	add("System", f.OS+"/"+f.Arch)
+	add("Kernel", f.Kernel)
+	add("Runs as", f.User)
+	add("Addresses", strings.Join(f.Addresses, ", "))
+	add("CPUs", strconv.Itoa(f.CPUs))
+	if f.MemoryBytes > 0 {
+		add("Memory", views.Bytes(f.MemoryBytes))
+	}
+	add("Slots", strconv.Itoa(a.Slots))
+	add("Agent", f.AgentVersion)
+	add("Joined with", a.EnrolledBy)
+	return out
+}
+
+// agentVerb changes what an agent may do.
+func (s *Web) agentVerb(w http.ResponseWriter, r *http.Request) error {
+	ctx, id, verb := r.Context(), chi.URLParam(r, "id"), chi.URLParam(r, "verb")
+	if verb == "run" {
+		return s.runHere(w, r, id)
+	}
+	if err := allow(r, auth.AgentManage); err != nil {
+		return err
+	}
+	back := "/agents/" + id
+	change := func(done string, f func(*octopus.Agent) error) error {
+		if _, err := s.cfg.Store.UpdateAgent(ctx, id, f); err != nil {
+			return said(w, r, back, err)
+		}
+		return redirect(w, r, back, "ok", done)
+	}
+	switch verb {
+	case "enable":
+		return change("Enabled.", func(a *octopus.Agent) error { a.Enabled = true; return nil })
+	case "disable":
+		return change("Disabled: it is disconnected and takes no work.", func(a *octopus.Agent) error { a.Enabled = false; return nil })
+	case "drain":
+		return change("Draining: it finishes what it has and takes nothing new.", func(a *octopus.Agent) error { a.Drained = true; return nil })
+	case "undrain":
+		return change("It takes work again.", func(a *octopus.Agent) error { a.Drained = false; return nil })
+	case "rename":
+		return s.renameAgent(w, r, id)
+	case "restart":
+		if err := s.cfg.Dispatch.RestartAgent(ctx, id, subject(r).Username); err != nil {
+			return said(w, r, back, err)
+		}
+		return redirect(w, r, back, "ok", "Told to restart. It comes back in a moment.")
+	case "remove":
+		if err := s.cfg.Store.RemoveAgent(ctx, id); err != nil {
+			return said(w, r, back, err)
+		}
+		return redirect(w, r, "/agents", "ok", "Removed. Its key is refused from now on.")
+	}
+	return s.notFound(w, r)
+}
+
+func (s *Web) renameAgent(w http.ResponseWriter, r *http.Request, id string) error {
+	back, name := "/agents/"+id, strings.TrimSpace(r.FormValue("name"))
+	labels, err := parseLabels(r.FormValue("labels"))
+	if err == nil && (name == "" || len(name) > 253 || strings.ContainsAny(name, " \t/")) {
+		err = octopus.InvalidField("/name", "A name has no spaces and no slashes, and at most 253 characters.")
+	}
+	if err == nil {
+		_, err = s.cfg.Store.UpdateAgent(r.Context(), id, func(a *octopus.Agent) error {
+			a.Name, a.Labels = name, labels
+			return nil
+		})
+	}
+	if err != nil {
+		return said(w, r, back, err)
+	}
+	return redirect(w, r, back, "ok", "Saved.")
+}
+
+// runHere runs a saved task on one agent, whatever its own target says.
+func (s *Web) runHere(w http.ResponseWriter, r *http.Request, id string) error {
+	if err := allow(r, auth.RunTask); err != nil {
+		return err
+	}
+	back := "/agents/" + id
+	t, err := s.cfg.Store.Task(r.Context(), r.FormValue("task"))
+	if err != nil {
+		return said(w, r, back, err)
+	}
+	work := t.Work
+	work.Target = octopus.Target{Mode: octopus.TargetAgent, Agent: id}
+	run, _, err := s.cfg.Dispatch.Submit(r.Context(), dispatch.Submission{
+		Work: work, Task: &t, Labels: t.Labels, By: subject(r).Username, Source: source,
+	})
+	if err != nil {
+		return said(w, r, back, err)
+	}
+	return redirect(w, r, "/runs/"+run.ID, "", "")
+}
+
+func (s *Web) addAgent(w http.ResponseWriter, r *http.Request) error {
+	if err := allow(r, auth.AgentManage); err != nil {
+		return err
+	}
+	return s.showAddAgent(w, r, http.StatusOK, views.AddAgent{Count: "1"})
+}
+
+func (s *Web) showAddAgent(w http.ResponseWriter, r *http.Request, status int, m views.AddAgent) error {
+	var topics []string
+	if m.Token != nil {
+		topics = []string{topicJoined + m.Token.Name}
+	}
+	m.Page = s.frame(w, r, "agents", "Add an agent", topics...)
+	m.Crumbs = crumbs("Agents", "/agents", "Add an agent")
+	m.CLI = "octopus agents tokens create --uses " + m.Count
+	return s.render(w, r, status, views.AddAgentPage(m))
+}
+
+// makeJoinToken answers the form with the lines to paste. The secret is shown in this one answer only, so there is
+// no redirect after the POST.
+func (s *Web) makeJoinToken(w http.ResponseWriter, r *http.Request) error {
+	if err := allow(r, auth.AgentManage); err != nil {
+		return err
+	}
+	m := views.AddAgent{Count: strings.TrimSpace(r.FormValue("count")), Labels: r.FormValue("labels")}
+	n, err := strconv.Atoi(m.Count)
+	labels, labelErr := parseLabels(m.Labels)
+	switch {
+	case err != nil || n < 1 || n > 100000:
+		m.Problem = "Say how many machines: a whole number from 1 to 100,000."
+	case labelErr != nil:
+		m.Problem = octopus.Sentence(labelErr)
+	}
+	if m.Problem != "" {
+		return s.showAddAgent(w, r, http.StatusUnprocessableEntity, m)
+	}
+	token, secret, err := s.cfg.Auth.CreateJoinToken(r.Context(), subject(r), "", labels, n, 0)
+	if err != nil {
+		return err
+	}
+	m.Token, m.Secret = &token, secret
+	m.Unix, m.Windows, m.Manual = joinLines(s.cfg.PublicURL, secret)
+	return s.showAddAgent(w, r, http.StatusOK, m)
+}
+
+// joinLines are what is pasted on a machine.
+func joinLines(server, secret string) (unix, windows, manual string) {
+	unix = "curl -fsSL " + server + "/install.sh | sh -s -- --token " + secret
+	windows = "& ([scriptblock]::Create((irm " + server + "/install.ps1))) -Token " + secret
+	binary := "octopus"
+	if runtime.GOOS == "windows" {
+		binary = "octopus.exe"
+	}
+	return unix, windows, binary + " agent --server " + server + " --token " + secret
+}

@@ -1,0 +1,224 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"octopus/internal/octopus"
+	"octopus/sdk/spec"
+	"octopus/server/store"
+	"octopus/views"
+)
+
+// logTail is how many chunks of a log a page opens with.
+const logTail = 8
+
+// executionPage shows one execution, whether or not its run has others.
+func (s *Web) executionPage(w http.ResponseWriter, r *http.Request) error {
+	id := chi.URLParam(r, "id")
+	frame := s.frame(w, r, "runs", "", topicExecution+id, topicLogs+id)
+	m, err := s.executionModel(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return s.showExecution(w, r, frame, m)
+}
+
+func (s *Web) showExecution(w http.ResponseWriter, r *http.Request, frame views.Page, m views.Execution) error {
+	m.Page = frame
+	m.Title = name(m.X) + ": " + strings.ReplaceAll(string(m.X.Status), "_", " ")
+	if m.Alone {
+		m.Crumbs = crumbs("Runs", "/runs", name(m.X))
+	} else {
+		m.Crumbs = crumbs("Runs", "/runs", name(m.X), "/runs/"+m.X.RunID, cmp.Or(m.X.AgentName, "execution"))
+	}
+	m.CLI = "octopus executions get " + m.X.ID
+	return s.render(w, r, http.StatusOK, views.ExecutionPage(m))
+}
+
+// runOrExecution shows a run. A run with one execution is that execution's page.
+func (s *Web) runOrExecution(w http.ResponseWriter, r *http.Request) error {
+	id := chi.URLParam(r, "id")
+	ctx := r.Context()
+	frame := s.frame(w, r, "runs", "", topicRun+id)
+	run, err := s.cfg.Store.Run(ctx, id)
+	if err != nil {
+		return err
+	}
+	p := store.Page{Limit: 100, Cursor: r.URL.Query().Get("cursor")}
+	rows, next, err := s.cfg.Store.RunExecutions(ctx, id, p)
+	if err != nil {
+		return err
+	}
+	if run.Total == 1 && len(rows) == 1 {
+		x := rows[0].ID
+		m, err := s.executionModel(ctx, x)
+		if err != nil {
+			return err
+		}
+		frame.Events = strings.Replace(frame.Events, queryTopics(topicRun+id), queryTopics(topicExecution+x, topicLogs+x), 1)
+		return s.showExecution(w, r, frame, m)
+	}
+	m := s.runModel(ctx, run)
+	m.Page = frame
+	m.Title = m.Run.Plugin + ": " + string(run.Status())
+	m.Crumbs = crumbs("Runs", "/runs", cmp.Or(run.TaskName, run.Plugin))
+	m.CLI = "octopus runs get " + run.ID
+	m.Rows, m.Closed = rows, p.Cursor != ""
+	if next != "" {
+		m.Pages.Next = "/runs/" + id + "?cursor=" + next
+	}
+	if p.Cursor != "" {
+		m.Pages.First = "/runs/" + id
+	}
+	return s.render(w, r, http.StatusOK, views.RunManyPage(m))
+}
+
+func (s *Web) runModel(ctx context.Context, run octopus.Run) views.Run {
+	m := views.Run{Run: run, Where: views.TargetWords(run.Target)}
+	m.Params = s.paramsOf(ctx, run.Digest, run.Action, run.Params)
+	m.Facts = []views.Pair{{Label: "Plugin", Text: run.Plugin + " " + run.Version}, {Label: "Target", Text: m.Where}}
+	m.Facts = append(m.Facts, workFacts(run.Work)...)
+	return m
+}
+
+// paramsOf lists the parameters of what ran. Where its schema cannot be read nothing is known to be public, so
+// everything is masked.
+func (s *Web) paramsOf(ctx context.Context, digest, action string, params json.RawMessage) []views.Param {
+	m, err := s.cfg.Catalog.Manifest(ctx, digest)
+	a, known := m.Action(action)
+	list := shownParams(properties(a.Params), params)
+	if err != nil || !known {
+		for i := range list {
+			list[i].Masked, list[i].Text = true, ""
+		}
+	}
+	return list
+}
+
+func workFacts(w octopus.Work) (out []views.Pair) {
+	if w.Timeout > 0 {
+		out = append(out, views.Pair{Label: "Timeout", Text: views.Span(w.Timeout)})
+	}
+	if w.MaxAttempts > 1 {
+		out = append(out, views.Pair{Label: "Attempts", Text: strconv.Itoa(w.MaxAttempts)})
+	}
+	if w.Priority != 0 {
+		out = append(out, views.Pair{Label: "Priority", Text: strconv.Itoa(w.Priority)})
+	}
+	if w.OnLost == octopus.OnLostRetry {
+		out = append(out, views.Pair{Label: "If lost", Text: "start again elsewhere"})
+	}
+	return out
+}
+
+// executionModel reads all that the page of an execution shows.
+func (s *Web) executionModel(ctx context.Context, id string) (m views.Execution, err error) {
+	if m.X, err = s.cfg.Store.Execution(ctx, id); err != nil {
+		return m, err
+	}
+	if m.Run, err = s.cfg.Store.Run(ctx, m.X.RunID); err != nil {
+		return m, err
+	}
+	m.Alone = m.Run.Total == 1
+	m.Timeline = timeline(m.X)
+	m.Params = s.paramsOf(ctx, m.X.Digest, m.X.Action, m.X.Params)
+	if m.Events, err = s.cfg.Store.Events(ctx, id); err != nil {
+		return m, err
+	}
+	if m.Attempts, err = s.cfg.Store.Attempts(ctx, id); err != nil {
+		return m, err
+	}
+	m.Late = slices.ContainsFunc(m.Events, func(e octopus.Event) bool { return e.Kind == "late_result" })
+	m.Facts = executionFacts(m.X, m.Run)
+	if err := s.readResult(ctx, &m); err != nil {
+		return m, err
+	}
+	return m, s.readLog(ctx, &m)
+}
+
+func (s *Web) readLog(ctx context.Context, m *views.Execution) (err error) {
+	if m.Log, err = s.cfg.Store.LogTail(ctx, m.X.ID, logTail); err != nil {
+		return err
+	}
+	if n := len(m.Log); n > 0 {
+		m.LogSeq, m.LogFrom = m.Log[n-1].Seq, m.Log[0].Seq > 1
+	}
+	return nil
+}
+
+func (s *Web) readResult(ctx context.Context, m *views.Execution) error {
+	if m.X.Response == nil {
+		return nil
+	}
+	var res spec.Response
+	if err := json.Unmarshal(m.X.Response, &res); err != nil {
+		m.Result = &views.Result{JSON: string(m.X.Response), Message: "The recorded response cannot be read."}
+		return nil
+	}
+	out := &views.Result{
+		StatusCode: res.StatusCode, Message: res.Message, Good: res.StatusCode >= 200 && res.StatusCode < 300,
+		Value: views.ValueOf(res.Result), JSON: views.Pretty(m.X.Response),
+	}
+	if res.Error != nil {
+		out.ErrorCode = res.Error.Code
+	}
+	for _, name := range sortedKeys(res.Metrics) {
+		out.Metrics = append(out.Metrics, views.Pair{Label: name, Text: strconv.FormatFloat(res.Metrics[name], 'g', 6, 64)})
+	}
+	named, err := s.cfg.Store.Results(ctx, m.X.ID)
+	if err != nil {
+		return err
+	}
+	for _, n := range named {
+		out.Named = append(out.Named, views.Named{Name: n.Name, Value: views.ValueOf(n.Value), JSON: views.Pretty(n.Value)})
+	}
+	for _, op := range res.Data {
+		switch op.Type {
+		case spec.OpFile:
+			out.Files = append(out.Files, views.Pair{Label: "File", Text: op.Name + " on " + m.X.AgentName})
+		case spec.OpCache:
+			out.Files = append(out.Files, views.Pair{Label: "Cache", Text: "plugin/" + m.X.Plugin + "/" + op.Name})
+		}
+	}
+	m.Result = out
+	return nil
+}
+
+func executionFacts(x octopus.Execution, run octopus.Run) (out []views.Pair) {
+	add := func(label, text string) { out = append(out, views.Pair{Label: label, Text: text}) }
+	add("Plugin", x.Plugin+" "+x.PluginVersion)
+	add("Where", views.TargetWords(run.Target))
+	if x.AgentName != "" {
+		add("Agent", x.AgentName)
+	}
+	if x.MaxAttempts > 1 || x.Attempt > 1 {
+		add("Attempt", fmt.Sprintf("%d of %d", x.Attempt, max(x.MaxAttempts, 1)))
+	}
+	add("Timeout", views.Span(x.Timeout))
+	u := x.Usage
+	if u.GuestTime > 0 {
+		add("In the sandbox", views.Span(u.GuestTime))
+	}
+	if u.PeakMemory > 0 {
+		add("Peak memory", views.Bytes(u.PeakMemory)+" of "+views.Bytes(x.Memory))
+	}
+	if u.HostCalls > 0 {
+		add("Host calls", strconv.Itoa(u.HostCalls))
+	}
+	if u.OutputBytes+u.LogBytes > 0 {
+		add("Output", views.Bytes(u.OutputBytes)+", log "+views.Bytes(u.LogBytes))
+	}
+	if x.CancelledBy != "" {
+		add("Cancelled by", x.CancelledBy)
+	}
+	return out
+}

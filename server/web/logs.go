@@ -1,0 +1,102 @@
+package web
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+
+	"octopus/internal/octopus"
+)
+
+// logPage is how many chunks one answer holds.
+const logPage = 64
+
+// logChunk is a chunk as the page's script reads it: lines are [milliseconds since 1970, text].
+type logChunk struct {
+	Execution string   `json:"execution"`
+	Seq       int64    `json:"seq"`
+	Stream    string   `json:"stream,omitempty"`
+	Lines     [][2]any `json:"lines,omitempty"`
+	Check     bool     `json:"check,omitempty"` // nothing but the newest number: fetch what is missing
+}
+
+func chunkOf(c octopus.LogChunk) logChunk {
+	out := logChunk{Execution: c.ExecutionID, Seq: c.Seq, Stream: c.Stream, Lines: make([][2]any, len(c.Lines))}
+	for i, l := range c.Lines {
+		out.Lines[i] = [2]any{l.At.UnixMilli(), l.Text}
+	}
+	return out
+}
+
+// logJSON is what the page's script fetches to fill a gap.
+func (s *Web) logJSON(w http.ResponseWriter, r *http.Request) error {
+	after, err := strconv.ParseInt(r.FormValue("after"), 10, 64)
+	if err != nil || after < 0 {
+		after = 0
+	}
+	chunks, err := s.cfg.Store.Logs(r.Context(), chi.URLParam(r, "id"), after, logPage)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Chunks []logChunk `json:"chunks"`
+		More   bool       `json:"more"`
+	}{Chunks: []logChunk{}, More: len(chunks) == logPage}
+	for _, c := range chunks {
+		answer.Chunks = append(answer.Chunks, chunkOf(c))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	return json.NewEncoder(w).Encode(answer)
+}
+
+// logText is the whole log as a file.
+func (s *Web) logText(w http.ResponseWriter, r *http.Request) error {
+	id := chi.URLParam(r, "id")
+	if _, err := s.cfg.Store.Execution(r.Context(), id); err != nil {
+		return err
+	}
+	download(w, "text/plain; charset=utf-8", id+".log.txt")
+	out := bufio.NewWriter(w)
+	defer out.Flush()
+	for after := int64(0); ; {
+		chunks, err := s.cfg.Store.Logs(r.Context(), id, after, logPage)
+		if err != nil || len(chunks) == 0 {
+			return nil // the head is written: a broken log ends early
+		}
+		for _, c := range chunks {
+			for _, l := range c.Lines {
+				fmt.Fprintf(out, "%s %s\n", l.At.UTC().Format("2006-01-02T15:04:05.000Z"), l.Text)
+			}
+			after = c.Seq
+		}
+	}
+}
+
+// resultJSON is the recorded response as a file.
+func (s *Web) resultJSON(w http.ResponseWriter, r *http.Request) error {
+	x, err := s.cfg.Store.Execution(r.Context(), chi.URLParam(r, "id"))
+	if err != nil {
+		return err
+	}
+	if x.Response == nil {
+		return octopus.Errorf(octopus.CodeNotFound, "This execution has no result yet.")
+	}
+	download(w, "application/json", x.ID+".json")
+	w.Write(x.Response)
+	return nil
+}
+
+// download sets the head of a file. What plugins wrote never runs in our origin.
+func download(w http.ResponseWriter, kind, name string) {
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Cache-Control", "no-store")
+}
