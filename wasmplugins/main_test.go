@@ -11,10 +11,26 @@ import (
 	"go.uber.org/goleak"
 )
 
+// children are what the test binary can be when a test starts it.
+var children = map[string]func() int{
+	"runner": func() int { return RunnerMain(nil) },
+}
+
+var bg = context.Background()
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 // TestMain lets the test binary be its own runner.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "runner" {
-		os.Exit(RunnerMain(os.Args[2:]))
+	if len(os.Args) > 1 {
+		if child := children[os.Args[1]]; child != nil {
+			os.Exit(child())
+		}
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -50,7 +66,9 @@ func newPool(t testing.TB, c PoolConfig, names ...string) (*Pool, map[string]str
 		s[digests[name]] = raw
 	}
 	c.Dir = t.TempDir()
-	c.Executable = []string{os.Args[0], "runner"}
+	if c.Executable == nil {
+		c.Executable = []string{os.Args[0], "runner"}
+	}
 	if c.Load == nil {
 		c.Load = s.load
 	}

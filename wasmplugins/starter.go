@@ -3,6 +3,7 @@ package wasmplugins
 import (
 	"os/exec"
 	"runtime"
+	"sync"
 )
 
 // starter starts every runner from one thread that never ends before the pool
@@ -11,6 +12,7 @@ import (
 type starter struct {
 	work chan func()
 	done chan struct{}
+	once sync.Once
 }
 
 func newStarter() *starter {
@@ -32,8 +34,8 @@ func (s *starter) start(cmd *exec.Cmd) error {
 	return <-result
 }
 
-// close ends the thread. All children are gone by then. Called once.
+// close ends the thread. All children are gone by then.
 func (s *starter) close() {
-	close(s.work)
+	s.once.Do(func() { close(s.work) })
 	<-s.done
 }

@@ -1,0 +1,5 @@
+//go:build race
+
+package wasmplugins
+
+const raceBuild = true
