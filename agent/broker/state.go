@@ -92,6 +92,9 @@ func (b *Broker) readBroadcast(name string) foundReply {
 		return foundReply{}
 	}
 	value, ok := b.config.Broadcast(name)
+	if !ok {
+		return foundReply{}
+	}
 	return foundReply{ok, value}
 }
 
