@@ -10,11 +10,8 @@ import (
 	"octopus/server/store"
 )
 
-type agentAnswer struct {
-	Body sdk.Agent
-}
-
-type agentRef struct {
+// AgentRef is the path of one agent. huma reads embedded parts of an input only where they are exported.
+type AgentRef struct {
 	ID string `path:"id" maxLength:"128" doc:"Id or name."`
 }
 
@@ -46,8 +43,8 @@ func toFacts(f octopus.Facts) sdk.AgentFacts {
 }
 
 type listAgentsInput struct {
-	paged
-	byName
+	Paged
+	ByName
 	Text     string `query:"q" maxLength:"256" doc:"Part of name, host name, platform or address."`
 	Status   string `query:"status" enum:"online,offline,disabled"`
 	Selector string `query:"selector" maxLength:"2048" doc:"Over labels and facts, such as env=prod,os=linux."`
@@ -71,18 +68,18 @@ func (a *API) listAgents(ctx context.Context, in *listAgentsInput) (*list[sdk.Ag
 	}), nil
 }
 
-func (a *API) getAgent(ctx context.Context, in *agentRef) (*agentAnswer, error) {
+func (a *API) getAgent(ctx context.Context, in *AgentRef) (*one[sdk.Agent], error) {
 	g, err := a.store.Agent(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &agentAnswer{Body: a.toAgent(g)}, nil
+	return &one[sdk.Agent]{Body: a.toAgent(g)}, nil
 }
 
 // shownSessions is how many connections of an agent are listed.
 const shownSessions = 100
 
-func (a *API) listAgentSessions(ctx context.Context, in *agentRef) (*list[sdk.AgentSession], error) {
+func (a *API) listAgentSessions(ctx context.Context, in *AgentRef) (*list[sdk.AgentSession], error) {
 	g, err := a.store.Agent(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -100,7 +97,7 @@ func (a *API) listAgentSessions(ctx context.Context, in *agentRef) (*list[sdk.Ag
 }
 
 // changeAgent is what the buttons of an agent have in common.
-func (a *API) changeAgent(ctx context.Context, idOrName, did string, change func(*octopus.Agent) error) (*agentAnswer, error) {
+func (a *API) changeAgent(ctx context.Context, idOrName, did string, change func(*octopus.Agent) error) (*one[sdk.Agent], error) {
 	g, err := a.store.Agent(ctx, idOrName)
 	if err != nil {
 		return nil, err
@@ -110,10 +107,10 @@ func (a *API) changeAgent(ctx context.Context, idOrName, did string, change func
 	}
 	caller, _ := auth.FromContext(ctx)
 	a.log.Info("agent "+did, "agent", g.Name, "id", g.ID, "by", caller.Username)
-	return &agentAnswer{Body: a.toAgent(g)}, nil
+	return &one[sdk.Agent]{Body: a.toAgent(g)}, nil
 }
 
-func (a *API) enableAgent(ctx context.Context, in *agentRef) (*agentAnswer, error) {
+func (a *API) enableAgent(ctx context.Context, in *AgentRef) (*one[sdk.Agent], error) {
 	return a.changeAgent(ctx, in.ID, "enabled", func(g *octopus.Agent) error {
 		if g.Revoked {
 			return octopus.Errorf(octopus.CodeConflict, "%s was revoked for good. Remove it and enrol the machine again.", g.Name)
@@ -123,28 +120,28 @@ func (a *API) enableAgent(ctx context.Context, in *agentRef) (*agentAnswer, erro
 	})
 }
 
-func (a *API) disableAgent(ctx context.Context, in *agentRef) (*agentAnswer, error) {
+func (a *API) disableAgent(ctx context.Context, in *AgentRef) (*one[sdk.Agent], error) {
 	return a.changeAgent(ctx, in.ID, "disabled", func(g *octopus.Agent) error { g.Enabled = false; return nil })
 }
 
-func (a *API) drainAgent(ctx context.Context, in *agentRef) (*agentAnswer, error) {
+func (a *API) drainAgent(ctx context.Context, in *AgentRef) (*one[sdk.Agent], error) {
 	return a.changeAgent(ctx, in.ID, "drained", func(g *octopus.Agent) error { g.Drained = true; return nil })
 }
 
-func (a *API) undrainAgent(ctx context.Context, in *agentRef) (*agentAnswer, error) {
+func (a *API) undrainAgent(ctx context.Context, in *AgentRef) (*one[sdk.Agent], error) {
 	return a.changeAgent(ctx, in.ID, "undrained", func(g *octopus.Agent) error { g.Drained = false; return nil })
 }
 
-func (a *API) revokeAgent(ctx context.Context, in *agentRef) (*agentAnswer, error) {
+func (a *API) revokeAgent(ctx context.Context, in *AgentRef) (*one[sdk.Agent], error) {
 	return a.changeAgent(ctx, in.ID, "revoked", func(g *octopus.Agent) error { g.Revoked = true; return nil })
 }
 
 type renameAgentInput struct {
-	agentRef
+	AgentRef
 	Body sdk.RenameAgent
 }
 
-func (a *API) renameAgent(ctx context.Context, in *renameAgentInput) (*agentAnswer, error) {
+func (a *API) renameAgent(ctx context.Context, in *renameAgentInput) (*one[sdk.Agent], error) {
 	name := strings.TrimSpace(in.Body.Name)
 	if name == "" || strings.HasPrefix(name, octopus.PrefixAgent) || strings.ContainsAny(name, "/\\\x00\r\n") {
 		return nil, octopus.InvalidField("/name", "An agent's name has no slashes or line breaks, and does not begin with %s.", octopus.PrefixAgent)
@@ -152,7 +149,7 @@ func (a *API) renameAgent(ctx context.Context, in *renameAgentInput) (*agentAnsw
 	return a.changeAgent(ctx, in.ID, "renamed", func(g *octopus.Agent) error { g.Name = name; return nil })
 }
 
-func (a *API) restartAgent(ctx context.Context, in *agentRef) (*agentAnswer, error) {
+func (a *API) restartAgent(ctx context.Context, in *AgentRef) (*one[sdk.Agent], error) {
 	g, err := a.store.Agent(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -161,10 +158,10 @@ func (a *API) restartAgent(ctx context.Context, in *agentRef) (*agentAnswer, err
 	if err := a.dispatch.RestartAgent(ctx, g.ID, caller.Username); err != nil {
 		return nil, err
 	}
-	return &agentAnswer{Body: a.toAgent(g)}, nil
+	return &one[sdk.Agent]{Body: a.toAgent(g)}, nil
 }
 
-func (a *API) removeAgent(ctx context.Context, in *agentRef) (*struct{}, error) {
+func (a *API) removeAgent(ctx context.Context, in *AgentRef) (*struct{}, error) {
 	g, err := a.store.Agent(ctx, in.ID)
 	if err != nil {
 		return nil, err

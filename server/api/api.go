@@ -57,10 +57,10 @@ type API struct {
 	public   string
 	started  time.Time
 
-	feed    *feed
-	origin  *http.CrossOriginProtection
-	stopped chan struct{} // closed when Run ends: streams end too
-	stop    sync.Once
+	feed     *feed
+	origin   *http.CrossOriginProtection
+	stopping context.Context // done once Stop was called: streams and waits end
+	stop     context.CancelFunc
 
 	document struct {
 		once sync.Once
@@ -73,8 +73,9 @@ func New(c Config) *API {
 	a := &API{
 		store: c.Store, dispatch: c.Dispatch, catalog: c.Catalog, auth: c.Auth, bus: c.Bus, cache: c.Cache,
 		log: c.Log, now: c.Now, version: c.Version, public: strings.TrimRight(c.PublicURL, "/"),
-		feed: newFeed(), origin: http.NewCrossOriginProtection(), stopped: make(chan struct{}),
+		feed: newFeed(), origin: http.NewCrossOriginProtection(),
 	}
+	a.stopping, a.stop = context.WithCancel(context.Background())
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -87,8 +88,18 @@ func New(c Config) *API {
 
 // Run numbers what happens for the streams of events until ctx ends; then it ends every stream.
 func (a *API) Run(ctx context.Context) error {
-	defer a.stop.Do(func() { close(a.stopped) })
+	defer a.stop()
 	return a.feed.run(ctx, a.bus)
+}
+
+// Stop ends streams and waits, which would hold up a server that stops. It is idempotent; Run calls it.
+func (a *API) Stop() { a.stop() }
+
+// untilStop ends ctx when Stop is called. The caller calls done.
+func (a *API) untilStop(ctx context.Context) (waiting context.Context, done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(a.stopping, cancel)
+	return ctx, func() { unhook(); cancel() }
 }
 
 // Mount puts the API on a router, with its own middleware: who is calling, request ids, limits. Everything else

@@ -23,11 +23,12 @@ func (a *API) listCache(context.Context, *struct{}) (*list[sdk.CacheRegion], err
 	return page(a.cache.Stats(), "", toRegion), nil
 }
 
-type regionName struct {
+// RegionName is the path of a region of the cache.
+type RegionName struct {
 	Region string `path:"region" maxLength:"32" doc:"sessions, plugins, users, overview, broadcast or plugin data."`
 }
 
-func (r regionName) known() (cache.Region, error) {
+func (r RegionName) known() (cache.Region, error) {
 	if region := cache.Region(r.Region); slices.Contains(cache.Regions(), region) {
 		return region, nil
 	}
@@ -37,12 +38,12 @@ func (r regionName) known() (cache.Region, error) {
 // stored regions are also rows, so that their entries can be shown; the others hold sessions and the like.
 func stored(r cache.Region) bool { return r == cache.Broadcast || r == cache.PluginData }
 
-func (a *API) getCacheRegion(ctx context.Context, in *regionName) (*struct{ Body sdk.CacheRegion }, error) {
+func (a *API) getCacheRegion(ctx context.Context, in *RegionName) (*one[sdk.CacheRegion], error) {
 	region, err := in.known()
 	if err != nil {
 		return nil, err
 	}
-	out := &struct{ Body sdk.CacheRegion }{}
+	out := &one[sdk.CacheRegion]{}
 	for _, s := range a.cache.Stats() {
 		if s.Region == region {
 			out.Body = toRegion(s)
@@ -64,7 +65,7 @@ func (a *API) getCacheRegion(ctx context.Context, in *regionName) (*struct{ Body
 }
 
 // clearCacheRegion drops what is in memory, on every server. Rows stay: they are the truth.
-func (a *API) clearCacheRegion(_ context.Context, in *regionName) (*struct{}, error) {
+func (a *API) clearCacheRegion(_ context.Context, in *RegionName) (*struct{}, error) {
 	region, err := in.known()
 	if err == nil {
 		a.cache.Invalidate(region, "")
@@ -98,7 +99,7 @@ func (a *API) setBroadcast(ctx context.Context, in *setBroadcastInput) (*struct{
 }
 
 type cacheEntryKey struct {
-	regionName
+	RegionName
 	Key string `path:"key" maxLength:"256"`
 }
 

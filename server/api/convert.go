@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"time"
 
 	"octopus/internal/octopus"
@@ -19,8 +20,13 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
 
+// toTarget says what was left out: any one agent.
 func toTarget(t octopus.Target) sdk.Target {
-	return sdk.Target{Mode: string(t.Mode), Count: t.Count, Agent: t.Agent, Selector: t.Selector}
+	out := sdk.Target{Mode: cmp.Or(string(t.Mode), string(octopus.TargetAny)), Count: t.Count, Agent: t.Agent, Selector: t.Selector}
+	if out.Mode == string(octopus.TargetAny) {
+		out.Count = cmp.Or(out.Count, 1)
+	}
+	return out
 }
 
 func fromTarget(t sdk.Target) octopus.Target {

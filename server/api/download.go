@@ -19,7 +19,7 @@ import (
 )
 
 // downloadLogs is the log as a text file.
-func (a *API) downloadLogs(ctx context.Context, in *executionID) (*huma.StreamResponse, error) {
+func (a *API) downloadLogs(ctx context.Context, in *ExecutionID) (*huma.StreamResponse, error) {
 	x, err := a.store.Execution(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func attach(w http.ResponseWriter, name string) {
 }
 
 type downloadResultInput struct {
-	executionID
+	ExecutionID
 	Format string `query:"format" enum:"json,csv" default:"json" doc:"csv: the result, or the one named result, as a table."`
 	Name   string `query:"name" maxLength:"256" doc:"csv: which named result."`
 }

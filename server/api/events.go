@@ -121,7 +121,7 @@ func (s *stream) follow(ctx context.Context, waker chan struct{}) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-s.api.stopped:
+		case <-s.api.stopping.Done():
 			return nil
 		case <-quiet.C:
 			if _, err := io.WriteString(s.w, ":\n\n"); err != nil {

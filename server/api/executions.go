@@ -11,17 +11,14 @@ import (
 	"octopus/server/store"
 )
 
-type executionAnswer struct {
-	Body sdk.Execution
-}
-
-type executionID struct {
+// ExecutionID is the path of one execution.
+type ExecutionID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
 type listExecutionsInput struct {
-	paged
-	byTime
+	Paged
+	ByTime
 	Status        []string `query:"status" doc:"queued, offered, running, succeeded, failed, timed_out, cancelled, lost, expired or rejected; several with commas."`
 	Task          string   `query:"task" maxLength:"128" doc:"Name or id."`
 	Run           string   `query:"run" maxLength:"64"`
@@ -70,17 +67,19 @@ func (a *API) listExecutions(ctx context.Context, in *listExecutionsInput) (*lis
 }
 
 type getExecutionInput struct {
-	waits
-	executionID
+	Waits
+	ExecutionID
 }
 
-func (a *API) getExecution(ctx context.Context, in *getExecutionInput) (*executionAnswer, error) {
+func (a *API) getExecution(ctx context.Context, in *getExecutionInput) (*one[sdk.Execution], error) {
 	x, err := a.store.Execution(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if wait := in.duration(); wait > 0 && !x.Status.Terminal() {
-		if _, err = a.dispatch.WaitExecution(ctx, x.ID, wait); err != nil {
+		waiting, done := a.untilStop(ctx)
+		defer done()
+		if _, err = a.dispatch.WaitExecution(waiting, x.ID, wait); err != nil {
 			return nil, err
 		}
 		if x, err = a.store.Execution(ctx, x.ID); err != nil {
@@ -91,8 +90,8 @@ func (a *API) getExecution(ctx context.Context, in *getExecutionInput) (*executi
 }
 
 // wholeExecution adds what lists leave out.
-func (a *API) wholeExecution(ctx context.Context, x octopus.Execution) (*executionAnswer, error) {
-	out := &executionAnswer{Body: a.toExecution(x)}
+func (a *API) wholeExecution(ctx context.Context, x octopus.Execution) (*one[sdk.Execution], error) {
+	out := &one[sdk.Execution]{Body: a.toExecution(x)}
 	out.Body.Params = a.catalog.Mask(ctx, x.Digest, x.Action, x.Params)
 	if len(x.Response) > 0 {
 		out.Body.Response = new(sdk.Response)
@@ -110,7 +109,7 @@ func (a *API) wholeExecution(ctx context.Context, x octopus.Execution) (*executi
 	return out, nil
 }
 
-func (a *API) listExecutionEvents(ctx context.Context, in *executionID) (*list[sdk.Event], error) {
+func (a *API) listExecutionEvents(ctx context.Context, in *ExecutionID) (*list[sdk.Event], error) {
 	if _, err := a.store.Execution(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -121,7 +120,7 @@ func (a *API) listExecutionEvents(ctx context.Context, in *executionID) (*list[s
 	return page(events, "", toEvent), nil
 }
 
-func (a *API) listExecutionResults(ctx context.Context, in *executionID) (*list[sdk.NamedResult], error) {
+func (a *API) listExecutionResults(ctx context.Context, in *ExecutionID) (*list[sdk.NamedResult], error) {
 	if _, err := a.store.Execution(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -142,7 +141,7 @@ func (a *API) endable(ctx context.Context, id string) (octopus.Execution, auth.S
 	return x, caller, err
 }
 
-func (a *API) cancelExecution(ctx context.Context, in *executionID) (*executionAnswer, error) {
+func (a *API) cancelExecution(ctx context.Context, in *ExecutionID) (*one[sdk.Execution], error) {
 	x, caller, err := a.endable(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -150,10 +149,10 @@ func (a *API) cancelExecution(ctx context.Context, in *executionID) (*executionA
 	if _, err = a.dispatch.Cancel(ctx, x.ID, caller.Username); err != nil {
 		return nil, err
 	}
-	return a.getExecution(ctx, &getExecutionInput{executionID: *in})
+	return a.getExecution(ctx, &getExecutionInput{ExecutionID: *in})
 }
 
-func (a *API) forceClose(ctx context.Context, in *executionID) (*executionAnswer, error) {
+func (a *API) forceClose(ctx context.Context, in *ExecutionID) (*one[sdk.Execution], error) {
 	x, caller, err := a.endable(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -161,17 +160,17 @@ func (a *API) forceClose(ctx context.Context, in *executionID) (*executionAnswer
 	if _, err = a.dispatch.ForceClose(ctx, x.ID, caller.Username); err != nil {
 		return nil, err
 	}
-	return a.getExecution(ctx, &getExecutionInput{executionID: *in})
+	return a.getExecution(ctx, &getExecutionInput{ExecutionID: *in})
 }
 
 type retryExecutionInput struct {
-	keyed
-	prefers
-	origin
-	executionID
+	Keyed
+	Prefers
+	Origin
+	ExecutionID
 }
 
-func (a *API) retryExecution(ctx context.Context, in *retryExecutionInput) (*runAnswer, error) {
+func (a *API) retryExecution(ctx context.Context, in *retryExecutionInput) (*created[sdk.Run], error) {
 	x, err := a.store.Execution(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -188,5 +187,5 @@ func (a *API) retryExecution(ctx context.Context, in *retryExecutionInput) (*run
 	if err != nil {
 		return nil, err
 	}
-	return a.startedRun(ctx, run, replay, in.prefers)
+	return a.startedRun(ctx, run, replay, in.Prefers)
 }

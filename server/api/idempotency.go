@@ -16,30 +16,38 @@ import (
 	"octopus/server/store"
 )
 
-// keyed is the header of creates and triggers.
-type keyed struct {
+// Keyed is the header of creates and triggers.
+type Keyed struct {
 	Key string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the call safe to repeat for 24 hours: the same key and body return what was made first."`
 }
 
-// answered is what a create or trigger answers beside its body.
-type answered struct {
+// created answers a create or trigger.
+type created[T any] struct {
 	Status   int
 	Location string `header:"Location"`
 	Replay   string `header:"Idempotent-Replay"`
 	ETag     string `header:"ETag"`
+	Body     T
 }
 
-// made fills the headers: 201, or 200 when an earlier call with the same key made it.
-func made(location string, replay bool) answered {
+// made is 201, or 200 when an earlier call with the same key made it.
+func made[T any](location string, replay bool, body T) *created[T] {
+	out := &created[T]{Status: http.StatusCreated, Location: location, Body: body}
 	if replay {
-		return answered{Status: http.StatusOK, Location: location, Replay: "true"}
+		out.Status, out.Replay = http.StatusOK, "true"
 	}
-	return answered{Status: http.StatusCreated, Location: location}
+	return out
+}
+
+// one answers a read or a change.
+type one[T any] struct {
+	ETag string `header:"ETag"`
+	Body T
 }
 
 // idempotency scopes a key to its caller and route, and hashes the body by what it means: white space and the
 // order of keys do not count. Without a key it is nil.
-func (k keyed) idempotency(ctx context.Context, route string) (*store.Idempotency, error) {
+func (k Keyed) idempotency(ctx context.Context, route string) (*store.Idempotency, error) {
 	if k.Key == "" {
 		return nil, nil
 	}
@@ -72,14 +80,14 @@ func bodyHash(body []byte) []byte {
 // maxWait is the longest that one request is held open.
 const maxWait = time.Minute
 
-// prefers is the Prefer header of creates (RFC 7240).
-type prefers struct {
+// Prefers is the Prefer header of creates (RFC 7240).
+type Prefers struct {
 	Prefer string `header:"Prefer" maxLength:"255" doc:"wait=30: answer when it has ended, or after 30 seconds. return=minimal: leave the executions out."`
 }
 
 // parse returns how long to wait, and whether the short form will do. What it does not know it ignores, as the
 // RFC asks for.
-func (p prefers) parse() (wait time.Duration, minimal bool) {
+func (p Prefers) parse() (wait time.Duration, minimal bool) {
 	for part := range strings.FieldsFuncSeq(p.Prefer, func(c rune) bool { return c == ',' || c == ';' }) {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		value = strings.Trim(strings.TrimSpace(value), `"`)
@@ -95,12 +103,12 @@ func (p prefers) parse() (wait time.Duration, minimal bool) {
 	return wait, minimal
 }
 
-// waits is the query parameter of reads.
-type waits struct {
+// Waits is the query parameter of reads.
+type Waits struct {
 	Wait float64 `query:"wait" minimum:"0" doc:"Answer when it has ended, or after this many seconds, at most 60."`
 }
 
-func (w waits) duration() time.Duration { return clampWait(w.Wait) }
+func (w Waits) duration() time.Duration { return clampWait(w.Wait) }
 
 func clampWait(seconds float64) time.Duration {
 	return time.Duration(min(max(seconds, 0), maxWait.Seconds()) * float64(time.Second))
@@ -114,7 +122,7 @@ type claim struct {
 }
 
 // claim binds a key to a new id, for creates whose own operation takes no key.
-func (a *API) claim(ctx context.Context, k keyed, route, prefix string) (claim, error) {
+func (a *API) claim(ctx context.Context, k Keyed, route, prefix string) (claim, error) {
 	c := claim{id: octopus.NewID(prefix, a.now())}
 	var err error
 	if c.key, err = k.idempotency(ctx, route); err != nil || c.key == nil {

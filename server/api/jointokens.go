@@ -24,25 +24,20 @@ func (a *API) listJoinTokens(ctx context.Context, _ *struct{}) (*list[sdk.JoinTo
 }
 
 type createJoinTokenInput struct {
-	keyed
+	Keyed
 	Body sdk.NewJoinToken
-}
-
-type joinTokenAnswer struct {
-	answered
-	Body sdk.JoinToken
 }
 
 // createJoinToken makes one for a single machine unless the body says otherwise. The secret is shown once: a
 // repeat with the same key answers without it.
-func (a *API) createJoinToken(ctx context.Context, in *createJoinTokenInput) (*joinTokenAnswer, error) {
-	claim, err := a.claim(ctx, in.keyed, "POST /agents/tokens", octopus.PrefixToken)
+func (a *API) createJoinToken(ctx context.Context, in *createJoinTokenInput) (*created[sdk.JoinToken], error) {
+	claim, err := a.claim(ctx, in.Keyed, "POST /agents/tokens", octopus.PrefixToken)
 	if err != nil {
 		return nil, err
 	}
 	if claim.replay {
 		if t, err := a.joinToken(ctx, claim.id); err == nil {
-			return &joinTokenAnswer{made("", true), toJoinToken(t)}, nil
+			return made("", true, toJoinToken(t)), nil
 		}
 	}
 	uses := 1
@@ -56,7 +51,7 @@ func (a *API) createJoinToken(ctx context.Context, in *createJoinTokenInput) (*j
 	if err != nil {
 		return nil, a.release(ctx, claim, err)
 	}
-	out := &joinTokenAnswer{made(Prefix+"/agents/tokens/"+t.ID, false), toJoinToken(t)}
+	out := made(Prefix+"/agents/tokens/"+t.ID, false, toJoinToken(t))
 	out.Body.Secret = secret
 	return out, nil
 }
@@ -74,11 +69,12 @@ func (a *API) joinToken(ctx context.Context, id string) (octopus.JoinToken, erro
 	return octopus.JoinToken{}, octopus.Errorf(octopus.CodeNotFound, "There is no join token %s. octopus agents tokens list shows them.", short(id, 40))
 }
 
-type tokenID struct {
+// TokenID is the path of one token.
+type TokenID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
-func (a *API) revokeJoinToken(ctx context.Context, in *tokenID) (*struct{}, error) {
+func (a *API) revokeJoinToken(ctx context.Context, in *TokenID) (*struct{}, error) {
 	t, err := a.joinToken(ctx, in.ID)
 	if err != nil {
 		return nil, err

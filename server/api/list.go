@@ -9,21 +9,21 @@ import (
 	"octopus/server/store"
 )
 
-// paged is what every list takes.
-type paged struct {
+// Paged is what every list takes.
+type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"Items on one page."`
 	Cursor string `query:"cursor" maxLength:"512" doc:"next_cursor of the page before."`
 }
 
-func (p paged) page() store.Page { return store.Page{Limit: p.Limit, Cursor: p.Cursor} }
+func (p Paged) page() store.Page { return store.Page{Limit: p.Limit, Cursor: p.Cursor} }
 
-// byTime orders by creation.
-type byTime struct {
+// ByTime orders by creation.
+type ByTime struct {
 	Sort string `query:"sort" enum:"created_at,-created_at" default:"-created_at" doc:"-created_at is newest first."`
 }
 
-// byName orders by name.
-type byName struct {
+// ByName orders by name.
+type ByName struct {
 	Sort string `query:"sort" enum:"name,-name" default:"name"`
 }
 

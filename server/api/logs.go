@@ -26,7 +26,7 @@ const signOfLife = 15 * time.Second
 const poll = 2 * time.Second
 
 type readLogsInput struct {
-	executionID
+	ExecutionID
 	AfterSeq int64  `query:"after_seq" minimum:"0" doc:"Only the chunks after this one."`
 	Follow   bool   `query:"follow" doc:"Go on until the execution has ended; the last line has end and status."`
 	Accept   string `header:"Accept" maxLength:"255"`
@@ -87,7 +87,7 @@ func (a *API) sendLogs(ctx context.Context, out *logWriter, id string, after int
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-a.stopped:
+		case <-a.stopping.Done():
 			return nil
 		case <-sub.C():
 		case <-quiet.C:

@@ -8,24 +8,20 @@ import (
 	"octopus/server/auth"
 )
 
-type meAnswer struct {
-	Body sdk.Me
-}
-
-func (a *API) getMe(ctx context.Context, _ *struct{}) (*meAnswer, error) {
+func (a *API) getMe(ctx context.Context, _ *struct{}) (*one[sdk.Me], error) {
 	caller, _ := auth.FromContext(ctx)
 	u, err := a.store.User(ctx, caller.UserID)
 	if err != nil {
 		return nil, err
 	}
-	return &meAnswer{sdk.Me{User: toUser(u), EffectiveRole: string(caller.Role), TokenID: caller.TokenID}}, nil
+	return &one[sdk.Me]{Body: sdk.Me{User: toUser(u), EffectiveRole: string(caller.Role), TokenID: caller.TokenID}}, nil
 }
 
 type updateMeInput struct {
 	Body sdk.MePatch `contentType:"application/merge-patch+json"`
 }
 
-func (a *API) updateMe(ctx context.Context, in *updateMeInput) (*meAnswer, error) {
+func (a *API) updateMe(ctx context.Context, in *updateMeInput) (*one[sdk.Me], error) {
 	caller, _ := auth.FromContext(ctx)
 	b := in.Body
 	_, err := a.auth.UpdateUser(ctx, caller, caller.UserID, auth.UserChange{
@@ -45,13 +41,8 @@ func (a *API) changePassword(ctx context.Context, in *struct{ Body sdk.ChangePas
 	return nil, a.auth.ChangePassword(ctx, caller, in.Body.Old, in.Body.New)
 }
 
-type loginLinkAnswer struct {
-	answered
-	Body sdk.LoginLink
-}
-
 // createLoginLink hands out a whole session, so that a token with less than its user's role may not.
-func (a *API) createLoginLink(ctx context.Context, _ *struct{}) (*loginLinkAnswer, error) {
+func (a *API) createLoginLink(ctx context.Context, _ *struct{}) (*created[sdk.LoginLink], error) {
 	caller, err := wholeRole(ctx, a)
 	if err != nil {
 		return nil, err
@@ -61,7 +52,7 @@ func (a *API) createLoginLink(ctx context.Context, _ *struct{}) (*loginLinkAnswe
 		return nil, err
 	}
 	url := a.public + "/login/link/" + secret
-	return &loginLinkAnswer{made(url, false), sdk.LoginLink{URL: url, ExpiresAt: utc(a.now().Add(auth.LoginLinkTTL))}}, nil
+	return made(url, false, sdk.LoginLink{URL: url, ExpiresAt: utc(a.now().Add(auth.LoginLinkTTL))}), nil
 }
 
 // wholeRole returns the caller if it holds all that its user does.
@@ -94,18 +85,13 @@ func (a *API) listTokens(ctx context.Context, _ *struct{}) (*list[sdk.Token], er
 }
 
 type createTokenInput struct {
-	keyed
+	Keyed
 	Body sdk.NewToken
 }
 
-type tokenAnswer struct {
-	answered
-	Body sdk.Token
-}
-
 // createToken shows the secret once: a repeat with the same key answers without it.
-func (a *API) createToken(ctx context.Context, in *createTokenInput) (*tokenAnswer, error) {
-	claim, err := a.claim(ctx, in.keyed, "POST /tokens", octopus.PrefixToken)
+func (a *API) createToken(ctx context.Context, in *createTokenInput) (*created[sdk.Token], error) {
+	claim, err := a.claim(ctx, in.Keyed, "POST /tokens", octopus.PrefixToken)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +103,7 @@ func (a *API) createToken(ctx context.Context, in *createTokenInput) (*tokenAnsw
 		}
 		for _, t := range mine {
 			if t.ID == claim.id {
-				return &tokenAnswer{made("", true), toToken(t)}, nil
+				return made("", true, toToken(t)), nil
 			}
 		}
 	}
@@ -127,12 +113,12 @@ func (a *API) createToken(ctx context.Context, in *createTokenInput) (*tokenAnsw
 	if err != nil {
 		return nil, a.release(ctx, claim, err)
 	}
-	out := &tokenAnswer{made(Prefix+"/tokens/"+t.ID, false), toToken(t)}
+	out := made(Prefix+"/tokens/"+t.ID, false, toToken(t))
 	out.Body.Secret = secret
 	return out, nil
 }
 
-func (a *API) revokeToken(ctx context.Context, in *tokenID) (*struct{}, error) {
+func (a *API) revokeToken(ctx context.Context, in *TokenID) (*struct{}, error) {
 	caller, _ := auth.FromContext(ctx)
 	return nil, a.auth.RevokeToken(ctx, caller, in.ID)
 }

@@ -46,16 +46,17 @@ func (a *API) listPlugins(ctx context.Context, _ *struct{}) (*list[sdk.Plugin], 
 	return page(plugins, "", toPlugin), nil
 }
 
-type pluginName struct {
+// PluginName is the path of one plugin.
+type PluginName struct {
 	Name string `path:"name" maxLength:"64"`
 }
 
-func (a *API) getPlugin(ctx context.Context, in *pluginName) (*struct{ Body sdk.Plugin }, error) {
+func (a *API) getPlugin(ctx context.Context, in *PluginName) (*one[sdk.Plugin], error) {
 	p, err := a.plugin(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body sdk.Plugin }{toPlugin(p)}, nil
+	return &one[sdk.Plugin]{Body: toPlugin(p)}, nil
 }
 
 // plugin returns a plugin with all versions; for an unknown name the error names the nearest.
@@ -67,7 +68,7 @@ func (a *API) plugin(ctx context.Context, name string) (octopus.Plugin, error) {
 	return p, err
 }
 
-func (a *API) listVersions(ctx context.Context, in *pluginName) (*list[sdk.PluginVersion], error) {
+func (a *API) listVersions(ctx context.Context, in *PluginName) (*list[sdk.PluginVersion], error) {
 	p, err := a.plugin(ctx, in.Name)
 	if err != nil {
 		return nil, err
@@ -75,17 +76,13 @@ func (a *API) listVersions(ctx context.Context, in *pluginName) (*list[sdk.Plugi
 	return page(p.Versions, "", toVersion), nil
 }
 
-type versionName struct {
-	pluginName
+// VersionName is the path of one version of a plugin.
+type VersionName struct {
+	PluginName
 	Version string `path:"version" maxLength:"64"`
 }
 
-type versionAnswer struct {
-	answered
-	Body sdk.PluginVersion
-}
-
-func (a *API) getVersion(ctx context.Context, in *versionName) (*struct{ Body sdk.PluginVersion }, error) {
+func (a *API) getVersion(ctx context.Context, in *VersionName) (*one[sdk.PluginVersion], error) {
 	if _, err := a.plugin(ctx, in.Name); err != nil {
 		return nil, err
 	}
@@ -93,7 +90,7 @@ func (a *API) getVersion(ctx context.Context, in *versionName) (*struct{ Body sd
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body sdk.PluginVersion }{toVersion(v)}, nil
+	return &one[sdk.PluginVersion]{Body: toVersion(v)}, nil
 }
 
 type rawUpload struct {
@@ -101,7 +98,7 @@ type rawUpload struct {
 }
 
 // uploadPlugin is safe to repeat without a key: the same bytes are the same version.
-func (a *API) uploadPlugin(ctx context.Context, _ *rawUpload) (*versionAnswer, error) {
+func (a *API) uploadPlugin(ctx context.Context, _ *rawUpload) (*created[sdk.PluginVersion], error) {
 	caller, _ := auth.FromContext(ctx)
 	before := a.now()
 	v, err := a.catalog.Upload(ctx, bodyOf(ctx), caller.Username)
@@ -109,11 +106,11 @@ func (a *API) uploadPlugin(ctx context.Context, _ *rawUpload) (*versionAnswer, e
 		return nil, err
 	}
 	replay := v.CreatedAt.Before(before.Truncate(1000))
-	return &versionAnswer{made(Prefix+"/plugins/"+v.Plugin+"/versions/"+v.Version, replay), toVersion(v)}, nil
+	return made(Prefix+"/plugins/"+v.Plugin+"/versions/"+v.Version, replay, toVersion(v)), nil
 }
 
 type enablePluginInput struct {
-	pluginName
+	PluginName
 	Verb string `path:"verb" enum:"enable,disable"`
 }
 
@@ -122,7 +119,7 @@ func (a *API) enablePlugin(ctx context.Context, in *enablePluginInput) (*struct{
 }
 
 type enableVersionInput struct {
-	versionName
+	VersionName
 	Verb string `path:"verb" enum:"enable,disable,deprecate,revoke"`
 }
 
@@ -143,13 +140,8 @@ func (a *API) listGrants(ctx context.Context, _ *struct{}) (*list[sdk.Grant], er
 	return page(grants, "", toGrant), nil
 }
 
-type grantAnswer struct {
-	answered
-	Body sdk.Grant
-}
-
 // grant is safe to repeat: it replaces what was granted before.
-func (a *API) grant(ctx context.Context, in *struct{ Body sdk.NewGrant }) (*grantAnswer, error) {
+func (a *API) grant(ctx context.Context, in *struct{ Body sdk.NewGrant }) (*created[sdk.Grant], error) {
 	v, err := a.grantable(ctx, in.Body.Plugin, in.Body.Version)
 	if err != nil {
 		return nil, err
@@ -171,7 +163,7 @@ func (a *API) grant(ctx context.Context, in *struct{ Body sdk.NewGrant }) (*gran
 	if err != nil {
 		return nil, err
 	}
-	return &grantAnswer{made(Prefix+"/grants/"+v.Digest, false), out.Body}, nil
+	return made(Prefix+"/grants/"+v.Digest, false, out.Body), nil
 }
 
 // grantable finds a version also where it is disabled: one grants before one enables.
@@ -192,7 +184,7 @@ type grantDigest struct {
 	Digest string `path:"digest" maxLength:"80"`
 }
 
-func (a *API) getGrant(ctx context.Context, in *grantDigest) (*struct{ Body sdk.Grant }, error) {
+func (a *API) getGrant(ctx context.Context, in *grantDigest) (*one[sdk.Grant], error) {
 	v, err := a.store.VersionByDigest(ctx, in.Digest)
 	if err != nil {
 		return nil, err
@@ -200,7 +192,7 @@ func (a *API) getGrant(ctx context.Context, in *grantDigest) (*struct{ Body sdk.
 	if v.Grant == nil {
 		return nil, octopus.Errorf(octopus.CodeNotFound, "Nothing was granted to %s %s yet.", v.Plugin, v.Version)
 	}
-	return &struct{ Body sdk.Grant }{*toVersion(v).Grant}, nil
+	return &one[sdk.Grant]{Body: *toVersion(v).Grant}, nil
 }
 
 func (a *API) revokeGrant(ctx context.Context, in *grantDigest) (*struct{}, error) {

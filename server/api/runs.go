@@ -14,20 +14,15 @@ import (
 // shownExecutions is how many executions a run shows itself.
 const shownExecutions = 100
 
-type runAnswer struct {
-	answered
-	Body sdk.Run
-}
-
 type startRunInput struct {
-	keyed
-	prefers
-	origin
+	Keyed
+	Prefers
+	Origin
 	Body sdk.StartRun
 }
 
 // startRun is the hot path: one submission, and one read of what it made unless return=minimal.
-func (a *API) startRun(ctx context.Context, in *startRunInput) (*runAnswer, error) {
+func (a *API) startRun(ctx context.Context, in *startRunInput) (*created[sdk.Run], error) {
 	key, err := in.idempotency(ctx, "POST /runs")
 	if err != nil {
 		return nil, err
@@ -39,25 +34,24 @@ func (a *API) startRun(ctx context.Context, in *startRunInput) (*runAnswer, erro
 	if err != nil {
 		return nil, err
 	}
-	return a.startedRun(ctx, run, replay, in.prefers)
+	return a.startedRun(ctx, run, replay, in.Prefers)
 }
 
 // startedRun waits where that was asked for. Giving up the wait is no failure: the run exists.
-func (a *API) startedRun(ctx context.Context, run octopus.Run, replay bool, p prefers) (*runAnswer, error) {
+func (a *API) startedRun(ctx context.Context, run octopus.Run, replay bool, p Prefers) (*created[sdk.Run], error) {
 	wait, minimal := p.parse()
 	if wait > 0 && !run.Status().Terminal() {
-		if ended, err := a.dispatch.WaitRun(ctx, run.ID, wait); err == nil {
+		waiting, done := a.untilStop(ctx)
+		if ended, err := a.dispatch.WaitRun(waiting, run.ID, wait); err == nil {
 			run = ended
 		}
+		done()
 	}
-	out := &runAnswer{answered: made(Prefix+"/runs/"+run.ID, replay)}
-	var err error
-	if minimal {
-		out.Body = toRun(run)
-		return out, nil
+	body, err := toRun(run), error(nil)
+	if !minimal {
+		body, err = a.wholeRun(ctx, run)
 	}
-	out.Body, err = a.wholeRun(ctx, run)
-	return out, err
+	return made(Prefix+"/runs/"+run.ID, replay, body), err
 }
 
 // wholeRun is a run with its parameters and its first executions.
@@ -75,8 +69,8 @@ func (a *API) wholeRun(ctx context.Context, run octopus.Run) (sdk.Run, error) {
 }
 
 type listRunsInput struct {
-	paged
-	byTime
+	Paged
+	ByTime
 	Status       []string `query:"status" doc:"queued, running, succeeded, failed or cancelled; several with commas."`
 	Task         string   `query:"task" maxLength:"128" doc:"Name or id."`
 	Plugin       string   `query:"plugin" maxLength:"64"`
@@ -113,27 +107,29 @@ func (a *API) listRuns(ctx context.Context, in *listRunsInput) (*list[sdk.Run], 
 }
 
 type getRunInput struct {
-	waits
+	Waits
 	ID string `path:"id" maxLength:"64"`
 }
 
-func (a *API) getRun(ctx context.Context, in *getRunInput) (*runAnswer, error) {
+func (a *API) getRun(ctx context.Context, in *getRunInput) (*one[sdk.Run], error) {
 	run, err := a.store.Run(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	if wait := in.duration(); wait > 0 && !run.Status().Terminal() {
-		if run, err = a.dispatch.WaitRun(ctx, run.ID, wait); err != nil {
+		waiting, done := a.untilStop(ctx)
+		defer done()
+		if run, err = a.dispatch.WaitRun(waiting, run.ID, wait); err != nil {
 			return nil, err
 		}
 	}
-	out := &runAnswer{}
+	out := &one[sdk.Run]{}
 	out.Body, err = a.wholeRun(ctx, run)
 	return out, err
 }
 
 type listRunExecutionsInput struct {
-	paged
+	Paged
 	ID string `path:"id" maxLength:"64"`
 }
 
@@ -152,7 +148,7 @@ type runID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
-func (a *API) cancelRun(ctx context.Context, in *runID) (*runAnswer, error) {
+func (a *API) cancelRun(ctx context.Context, in *runID) (*one[sdk.Run], error) {
 	run, err := a.store.Run(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -164,20 +160,20 @@ func (a *API) cancelRun(ctx context.Context, in *runID) (*runAnswer, error) {
 	if run, err = a.dispatch.CancelRun(ctx, run.ID, caller.Username); err != nil {
 		return nil, err
 	}
-	out := &runAnswer{}
+	out := &one[sdk.Run]{}
 	out.Body, err = a.wholeRun(ctx, run)
 	return out, err
 }
 
 type retryRunInput struct {
-	keyed
-	prefers
-	origin
+	Keyed
+	Prefers
+	Origin
 	ID   string        `path:"id" maxLength:"64"`
 	Body *sdk.RetryRun `required:"false"`
 }
 
-func (a *API) retryRun(ctx context.Context, in *retryRunInput) (*runAnswer, error) {
+func (a *API) retryRun(ctx context.Context, in *retryRunInput) (*created[sdk.Run], error) {
 	before, err := a.store.Run(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -195,7 +191,7 @@ func (a *API) retryRun(ctx context.Context, in *retryRunInput) (*runAnswer, erro
 	if err != nil {
 		return nil, err
 	}
-	return a.startedRun(ctx, run, replay, in.prefers)
+	return a.startedRun(ctx, run, replay, in.Prefers)
 }
 
 // runAction is what running something again needs: as much as running it did.
@@ -206,12 +202,12 @@ func runAction(taskID string) auth.Action {
 	return auth.RunAdhoc
 }
 
-// origin tells the command line from other programs, for the source of a run.
-type origin struct {
+// Origin tells the command line from other programs, for the source of a run.
+type Origin struct {
 	UserAgent string `header:"User-Agent"`
 }
 
-func (o origin) source() string {
+func (o Origin) source() string {
 	if strings.HasPrefix(o.UserAgent, "octopus-cli") {
 		return "cli"
 	}

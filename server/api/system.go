@@ -14,7 +14,7 @@ import (
 	"octopus/server/store"
 )
 
-func (a *API) getOverview(ctx context.Context, _ *struct{}) (*struct{ Body sdk.Overview }, error) {
+func (a *API) getOverview(ctx context.Context, _ *struct{}) (*one[sdk.Overview], error) {
 	o, err := cache.Load(a.cache, cache.Overview, "api", func() (store.Overview, error) { return a.store.Overview(ctx) })
 	if err != nil {
 		return nil, err
@@ -27,15 +27,15 @@ func (a *API) getOverview(ctx context.Context, _ *struct{}) (*struct{ Body sdk.O
 		done, failed := h.Counts[octopus.Succeeded], h.Counts[octopus.Failed]
 		out.PerHour = append(out.PerHour, sdk.HourCount{Hour: utc(h.Hour), Succeeded: done, Failed: failed, Other: h.Counts.Total() - done - failed})
 	}
-	return &struct{ Body sdk.Overview }{out}, nil
+	return &one[sdk.Overview]{Body: out}, nil
 }
 
-func (a *API) getSystem(ctx context.Context, _ *struct{}) (*struct{ Body sdk.System }, error) {
+func (a *API) getSystem(ctx context.Context, _ *struct{}) (*one[sdk.System], error) {
 	h, err := a.store.Health(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body sdk.System }{sdk.System{
+	return &one[sdk.System]{Body: sdk.System{
 		Version: a.version, Database: h.Dialect + " " + h.Version, SizeBytes: h.SizeBytes, SchemaVersion: h.SchemaVersion,
 		AgentsOnline: a.dispatch.Online(), StartedAt: utc(a.started),
 	}}, nil

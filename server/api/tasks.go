@@ -12,27 +12,18 @@ import (
 	"octopus/server/store"
 )
 
-type taskAnswer struct {
-	ETag string `header:"ETag"`
-	Body sdk.Task
-}
-
-type newTaskAnswer struct {
-	answered
-	Body sdk.Task
-}
-
-type taskID struct {
+// TaskID is the path of one task.
+type TaskID struct {
 	ID string `path:"id" maxLength:"128" doc:"Id or name."`
 }
 
-// conditional carries If-Match.
-type conditional struct {
+// Conditional carries If-Match.
+type Conditional struct {
 	IfMatch string `header:"If-Match" maxLength:"64" doc:"The ETag that was read: refused with 412 when the task was changed since."`
 }
 
 // revision reads the ETag; 0 for any.
-func (c conditional) revision() (int64, error) {
+func (c Conditional) revision() (int64, error) {
 	tag := strings.TrimSpace(c.IfMatch)
 	if tag == "" || tag == "*" {
 		return 0, nil
@@ -89,8 +80,8 @@ func (a *API) digest(ctx context.Context, w octopus.Work) (string, error) {
 }
 
 type listTasksInput struct {
-	paged
-	byName
+	Paged
+	ByName
 	Text     string `query:"q" maxLength:"256" doc:"Part of name, description, folder or plugin."`
 	Folder   string `query:"folder" maxLength:"256"`
 	Plugin   string `query:"plugin" maxLength:"64"`
@@ -117,11 +108,11 @@ func (a *API) listTasks(ctx context.Context, in *listTasksInput) (*list[sdk.Task
 }
 
 type createTaskInput struct {
-	keyed
+	Keyed
 	Body sdk.NewTask
 }
 
-func (a *API) createTask(ctx context.Context, in *createTaskInput) (*newTaskAnswer, error) {
+func (a *API) createTask(ctx context.Context, in *createTaskInput) (*created[sdk.Task], error) {
 	key, err := in.idempotency(ctx, "POST /tasks")
 	if err != nil {
 		return nil, err
@@ -140,7 +131,7 @@ func (a *API) createTask(ctx context.Context, in *createTaskInput) (*newTaskAnsw
 	if err != nil {
 		return nil, err
 	}
-	out := &newTaskAnswer{answered: made(Prefix+"/tasks/"+t.ID, replay), Body: a.toTask(ctx, t)}
+	out := made(Prefix+"/tasks/"+t.ID, replay, a.toTask(ctx, t))
 	out.ETag = etag(t.Revision)
 	return out, nil
 }
@@ -188,21 +179,21 @@ func checkSelector(selector string) error {
 	return nil
 }
 
-func (a *API) getTask(ctx context.Context, in *taskID) (*taskAnswer, error) {
+func (a *API) getTask(ctx context.Context, in *TaskID) (*one[sdk.Task], error) {
 	t, err := a.store.Task(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &taskAnswer{ETag: etag(t.Revision), Body: a.toTask(ctx, t)}, nil
+	return &one[sdk.Task]{ETag: etag(t.Revision), Body: a.toTask(ctx, t)}, nil
 }
 
 type updateTaskInput struct {
-	conditional
-	taskID
+	Conditional
+	TaskID
 	Body sdk.TaskPatch `contentType:"application/merge-patch+json"`
 }
 
-func (a *API) updateTask(ctx context.Context, in *updateTaskInput) (*taskAnswer, error) {
+func (a *API) updateTask(ctx context.Context, in *updateTaskInput) (*one[sdk.Task], error) {
 	revision, err := in.revision()
 	if err != nil {
 		return nil, err
@@ -230,12 +221,12 @@ func (a *API) updateTask(ctx context.Context, in *updateTaskInput) (*taskAnswer,
 	if err != nil {
 		return nil, err
 	}
-	return &taskAnswer{ETag: etag(t.Revision), Body: a.toTask(ctx, t)}, nil
+	return &one[sdk.Task]{ETag: etag(t.Revision), Body: a.toTask(ctx, t)}, nil
 }
 
 type deleteTaskInput struct {
-	conditional
-	taskID
+	Conditional
+	TaskID
 }
 
 func (a *API) deleteTask(ctx context.Context, in *deleteTaskInput) (*struct{}, error) {
@@ -251,14 +242,14 @@ func (a *API) deleteTask(ctx context.Context, in *deleteTaskInput) (*struct{}, e
 }
 
 type runTaskInput struct {
-	keyed
-	prefers
-	origin
-	taskID
+	Keyed
+	Prefers
+	Origin
+	TaskID
 	Body *sdk.RunTask `required:"false"`
 }
 
-func (a *API) runTask(ctx context.Context, in *runTaskInput) (*runAnswer, error) {
+func (a *API) runTask(ctx context.Context, in *runTaskInput) (*created[sdk.Run], error) {
 	t, err := a.store.Task(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -278,10 +269,10 @@ func (a *API) runTask(ctx context.Context, in *runTaskInput) (*runAnswer, error)
 	if err != nil {
 		return nil, err
 	}
-	return a.startedRun(ctx, run, replay, in.prefers)
+	return a.startedRun(ctx, run, replay, in.Prefers)
 }
 
-// taskID turns a task's name in a filter into its id. An id passes unchanged, also of a task that was deleted.
+// TaskID turns a task's name in a filter into its id. An id passes unchanged, also of a task that was deleted.
 func (a *API) taskID(ctx context.Context, idOrName string) (string, error) {
 	if idOrName == "" || octopus.ValidID(octopus.PrefixTask, idOrName) {
 		return idOrName, nil

@@ -16,11 +16,8 @@ func toUser(u octopus.User) sdk.User {
 	}
 }
 
-type userAnswer struct {
-	Body sdk.User
-}
-
-type userRef struct {
+// UserRef is the path of one user.
+type UserRef struct {
 	ID string `path:"id" maxLength:"64" doc:"Id or user name."`
 }
 
@@ -32,32 +29,27 @@ func (a *API) listUsers(ctx context.Context, _ *struct{}) (*list[sdk.User], erro
 	return page(users, "", toUser), nil
 }
 
-func (a *API) getUser(ctx context.Context, in *userRef) (*userAnswer, error) {
+func (a *API) getUser(ctx context.Context, in *UserRef) (*one[sdk.User], error) {
 	u, err := a.store.User(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &userAnswer{toUser(u)}, nil
+	return &one[sdk.User]{Body: toUser(u)}, nil
 }
 
 type createUserInput struct {
-	keyed
+	Keyed
 	Body sdk.NewUser
 }
 
-type newUserAnswer struct {
-	answered
-	Body sdk.User
-}
-
-func (a *API) createUser(ctx context.Context, in *createUserInput) (*newUserAnswer, error) {
-	claim, err := a.claim(ctx, in.keyed, "POST /users", octopus.PrefixUser)
+func (a *API) createUser(ctx context.Context, in *createUserInput) (*created[sdk.User], error) {
+	claim, err := a.claim(ctx, in.Keyed, "POST /users", octopus.PrefixUser)
 	if err != nil {
 		return nil, err
 	}
 	if claim.replay {
 		if u, err := a.store.User(ctx, claim.id); err == nil {
-			return &newUserAnswer{made(Prefix+"/users/"+u.ID, true), toUser(u)}, nil
+			return made(Prefix+"/users/"+u.ID, true, toUser(u)), nil
 		}
 	}
 	caller, _ := auth.FromContext(ctx)
@@ -68,15 +60,15 @@ func (a *API) createUser(ctx context.Context, in *createUserInput) (*newUserAnsw
 	if err != nil {
 		return nil, a.release(ctx, claim, err)
 	}
-	return &newUserAnswer{made(Prefix+"/users/"+u.ID, false), toUser(u)}, nil
+	return made(Prefix+"/users/"+u.ID, false, toUser(u)), nil
 }
 
 type updateUserInput struct {
-	userRef
+	UserRef
 	Body sdk.UserPatch `contentType:"application/merge-patch+json"`
 }
 
-func (a *API) updateUser(ctx context.Context, in *updateUserInput) (*userAnswer, error) {
+func (a *API) updateUser(ctx context.Context, in *updateUserInput) (*one[sdk.User], error) {
 	caller, _ := auth.FromContext(ctx)
 	b := in.Body
 	change := auth.UserChange{
@@ -91,10 +83,10 @@ func (a *API) updateUser(ctx context.Context, in *updateUserInput) (*userAnswer,
 	if err != nil {
 		return nil, err
 	}
-	return &userAnswer{toUser(u)}, nil
+	return &one[sdk.User]{Body: toUser(u)}, nil
 }
 
-func (a *API) deleteUser(ctx context.Context, in *userRef) (*struct{}, error) {
+func (a *API) deleteUser(ctx context.Context, in *UserRef) (*struct{}, error) {
 	caller, _ := auth.FromContext(ctx)
 	return nil, a.auth.DeleteUser(ctx, caller, in.ID)
 }
