@@ -63,6 +63,7 @@ func benchmarkExecution(b *testing.B, s *store.Store, flight int) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	b.ResetTimer()
+	cpu := cpuTime()
 	for range flight {
 		wg.Go(func() {
 			for {
@@ -88,7 +89,9 @@ func benchmarkExecution(b *testing.B, s *store.Store, flight int) {
 		})
 	}
 	wg.Wait()
+	cpu = cpuTime() - cpu
 	slices.Sort(took)
+	b.ReportMetric(float64(cpu.Microseconds())/float64(b.N), "cpu-µs/op")
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")

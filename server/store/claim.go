@@ -66,7 +66,7 @@ func newClaim(t *tx, q ClaimQuery, offer OfferFunc) *claim {
 }
 
 var boundSQL = "SELECT " + executionColumns + ` FROM executions
-WHERE status = 'queued' AND bound_agent <> '' AND bound_agent = ? AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`
+WHERE status = 'queued' AND bound_agent = ? AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`
 
 // bound claims what only one of the agents may run.
 func (c *claim) bound() error {

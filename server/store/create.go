@@ -148,7 +148,8 @@ func (s *Store) ExpandRun(ctx context.Context, runID string) (left int, err erro
 }
 
 func (t *tx) expandRun(runID string) (left int, err error) {
-	text, err := one[string](t.row(context.Background(), "SELECT plan FROM run_payloads WHERE run_id = ?", runID))
+	text, err := one[string](t.row(context.Background(), `SELECT coalesce(plan, '') FROM runs LEFT JOIN run_payloads ON run_id = runs.id
+WHERE runs.id = ?`, runID))
 	if err != nil {
 		return 0, t.store.notFound(err, "run", runID)
 	}

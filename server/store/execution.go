@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"octopus/internal/octopus"
@@ -26,10 +27,12 @@ func (s *Store) Execution(ctx context.Context, id string) (octopus.Execution, er
 	return x, s.fail("params", err)
 }
 
+const runParamsSQL = "SELECT coalesce(p.work, runs.work) FROM runs LEFT JOIN run_payloads p ON p.run_id = runs.id WHERE runs.id = ?"
+
 // runParams reads the params of a run.
 func runParams(ctx context.Context, q queryer, runID string) (json.RawMessage, error) {
 	var work workRow
-	err := q.row(ctx, "SELECT work FROM run_payloads WHERE run_id = ?", runID).Scan(jsonInto{&work})
+	err := q.row(ctx, runParamsSQL, runID).Scan(jsonInto{&work})
 	return work.Params, err
 }
 
@@ -67,47 +70,40 @@ func (s *Store) Held(ctx context.Context, agentID string) ([]octopus.Execution, 
 	return held, s.fail("held executions", err)
 }
 
-// UndeliveredCancels returns the running executions on these agents whose cancel is not confirmed yet.
+var cancelsSQL = "SELECT " + executionColumns + " FROM executions WHERE cancelling AND status = 'running' ORDER BY id LIMIT 10000"
+
+// UndeliveredCancels returns the running executions on these agents whose cancel is not confirmed yet. Almost
+// always there are none at all, which costs one look at an empty index however many agents are asked for.
 func (s *Store) UndeliveredCancels(ctx context.Context, agentIDs []string) ([]octopus.Execution, error) {
-	var all []octopus.Execution
-	for start := 0; start < len(agentIDs); start += MaxLimit {
-		ids := agentIDs[start:min(start+MaxLimit, len(agentIDs))]
-		some, err := list(ctx, s.reads, scanExecution, "SELECT "+executionColumns+
-			" FROM executions WHERE cancelling AND status = 'running' AND agent_id IN ("+marks(len(ids))+")", anys(ids)...)
-		if err != nil {
-			return nil, s.fail("undelivered cancels", err)
-		}
-		all = append(all, some...)
+	if len(agentIDs) == 0 {
+		return nil, nil
 	}
-	return all, nil
+	all, err := list(ctx, s.reads, scanExecution, cancelsSQL)
+	if err != nil {
+		return nil, s.fail("undelivered cancels", err)
+	}
+	asked := make(map[string]bool, len(agentIDs))
+	for _, id := range agentIDs {
+		asked[id] = true
+	}
+	return slices.DeleteFunc(all, func(x octopus.Execution) bool { return !asked[x.AgentID] }), nil
 }
 
-func anys[T any](items []T) []any {
-	args := make([]any, len(items))
-	for i := range items {
-		args[i] = items[i]
-	}
-	return args
-}
-
+// Work whose not_before has just passed is due for a few sweeps, so that its pool is woken; after that it is the
+// claimer's, and only its other timers count.
 const (
-	dueSQL = "SELECT id FROM executions WHERE due_at > 0 AND due_at <= ? ORDER BY due_at LIMIT ?"
-	// Work whose not_before has just passed is due once or twice, so that a sweeper wakes its pool; then it is
-	// the claimer's.
-	laterSQL = `SELECT id FROM executions WHERE status = 'queued' AND not_before > 0 AND not_before > ? AND not_before <= ?
-ORDER BY not_before LIMIT ?`
+	dueSQL = `SELECT id FROM executions WHERE due_at > 0 AND due_at <= ? AND (deadline_at > 0 AND deadline_at <= ?
+OR status = 'offered' AND offer_expires_at > 0 AND offer_expires_at <= ?
+OR status = 'queued' AND (wait_until > 0 AND wait_until <= ? OR not_before > ? AND not_before <= ?)) ORDER BY due_at LIMIT ?`
 	laterWindow = 3 * time.Second
 )
 
 // Due returns executions whose offer, deadline or wait has run out at now, the longest overdue first, and queued
 // ones whose not_before passed within the last 3 s.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	ids, err := list(ctx, s.reads, one[string], dueSQL, micros(now), limit)
-	if err != nil || len(ids) >= limit {
-		return ids, s.fail("due executions", err)
-	}
-	later, err := list(ctx, s.reads, one[string], laterSQL, micros(now.Add(-laterWindow)), micros(now), limit-len(ids))
-	return append(ids, later...), s.fail("due executions", err)
+	at := micros(now)
+	ids, err := list(ctx, s.reads, one[string], dueSQL, at, at, at, at, micros(now.Add(-laterWindow)), at, limit)
+	return ids, s.fail("due executions", err)
 }
 
 // QueuedPools returns the pools and the agents that queued work waits for, for wake-ups after a start.

@@ -60,8 +60,7 @@ func movingValues(x *octopus.Execution) [movingCount + 1]any {
 	}
 }
 
-// dueAt is the earliest timer that the execution's state arms. not_before is not one: what waits for it is
-// claimed, not swept.
+// dueAt is the earliest timer that the execution's state arms.
 func dueAt(x *octopus.Execution) int64 {
 	if x.Status.Terminal() {
 		return 0
@@ -75,6 +74,7 @@ func dueAt(x *octopus.Execution) int64 {
 	switch x.Status {
 	case octopus.Queued:
 		earlier(x.WaitUntil)
+		earlier(x.NotBefore)
 	case octopus.Offered:
 		earlier(x.OfferExpiresAt)
 	}

@@ -7,11 +7,8 @@ import (
 	"octopus/internal/octopus"
 )
 
-// The partial indexes' own words: SQLite uses one only where the query repeats its condition.
-const (
-	liveWords = "status IN ('queued', 'offered', 'running')"
-	badWords  = "status IN ('failed', 'timed_out', 'cancelled', 'lost', 'expired', 'rejected')"
-)
+// notSucceeded is the partial indexes' own condition: SQLite uses one only where the query repeats it.
+const notSucceeded = " AND status <> 'succeeded'"
 
 // Executions lists executions in the order of their creation, without Params and Response.
 func (s *Store) Executions(ctx context.Context, f ExecutionFilter, p Page) (items []octopus.Execution, next string, err error) {
@@ -38,15 +35,13 @@ func (s *Store) Executions(ctx context.Context, f ExecutionFilter, p Page) (item
 	return items, next, s.fail("executions", err)
 }
 
-func statusTerm(status octopus.Status) string {
+// statusTerm is the condition of one status, as a literal so that the partial index applies.
+func statusTerm[S ~string](status S) string {
 	term := "status = '" + string(status) + "'"
-	switch {
-	case !status.Terminal():
-		return "(" + term + " AND " + liveWords + ")"
-	case status != octopus.Succeeded:
-		return "(" + term + " AND " + badWords + ")"
+	if string(status) != string(octopus.Succeeded) {
+		term += notSucceeded
 	}
-	return term
+	return "(" + term + ")"
 }
 
 var runStatuses = []octopus.RunStatus{octopus.RunQueued, octopus.RunRunning, octopus.RunSucceeded, octopus.RunFailed, octopus.RunCancelled}
@@ -70,21 +65,10 @@ func (s *Store) Runs(ctx context.Context, f RunFilter, p Page) (items []octopus.
 		if !slices.Contains(runStatuses, status) {
 			return nil, "", octopus.InvalidField("status", "There is no run status %q.", status)
 		}
-		h.split = append(h.split, runStatusTerm(status))
+		h.split = append(h.split, statusTerm(status))
 	}
 	items, next, err = h.page(ctx, s.reads, p)
 	return items, next, s.fail("runs", err)
-}
-
-func runStatusTerm(status octopus.RunStatus) string {
-	term := "status = '" + string(status) + "'"
-	switch status {
-	case octopus.RunQueued, octopus.RunRunning:
-		return "(" + term + " AND finished_at = 0)"
-	case octopus.RunFailed, octopus.RunCancelled:
-		return "(" + term + " AND status IN ('failed', 'cancelled'))"
-	}
-	return term
 }
 
 // rankSQL puts what needs attention first.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -125,15 +124,6 @@ func ulidTime(at time.Time) string {
 		text[i] = alphabet[ms>>(45-5*i)&31]
 	}
 	return string(text[:])
-}
-
-// quoted returns statuses as SQL literals, so that partial indexes apply. All are words of ours.
-func quoted[S ~string](statuses []S) string {
-	var words []string
-	for _, status := range statuses {
-		words = append(words, fmt.Sprintf("'%s'", status))
-	}
-	return strings.Join(words, ", ")
 }
 
 // scanWindow and scanBudget bound how much history one page looks through for rows that no index finds. A page

@@ -54,23 +54,29 @@ source, total, queued, offered, running, succeeded, failed, timed_out, cancelled
 created_at, started_at, finished_at`
 
 const insertRunSQL = `INSERT INTO runs (id, task_id, task_name, task_revision, plugin, version, digest, action, target,
-retry_of, created_by, source, total, planned, queued, offered, running, succeeded, failed, timed_out, cancelled, lost,
+retry_of, created_by, source, work, total, planned, queued, offered, running, succeeded, failed, timed_out, cancelled, lost,
 expired, rejected, created_at, started_at, finished_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, ?, 0, 0)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, ?, 0, 0)`
+
+// maxInlineWork is how many bytes of params a run's own row holds. Each step of an execution rewrites that row.
+const maxInlineWork = 1024
 
 func (t *tx) insertRun(r *octopus.Run, later []octopus.Execution) error {
-	_, err := t.exec(insertRunSQL, r.ID, r.TaskID, clean(r.TaskName), r.TaskRevision, r.Plugin, r.Version, r.Digest, r.Action,
-		encode(targetRow(r.Target)), r.RetryOf, clean(r.CreatedBy), r.Source, int64(r.Total), int64(len(later)),
-		int64(r.Counts[octopus.Queued]), int64(r.Counts[octopus.Offered]), micros(r.CreatedAt))
-	if err != nil {
-		return err
-	}
-	leftOut := ""
+	work, labels, plan, leftOut := workText(r.Work), clean(encodeMap(r.Labels)), encodePlan(later), ""
 	if len(r.LeftOut) > 0 {
 		leftOut = clean(encode(r.LeftOut))
 	}
-	_, err = t.exec("INSERT INTO run_payloads (run_id, work, labels, left_out, plan) VALUES (?, ?, ?, ?, ?)",
-		r.ID, workText(r.Work), clean(encodeMap(r.Labels)), leftOut, encodePlan(later))
+	inline := work
+	if len(work) > maxInlineWork || labels+plan+leftOut != "" {
+		inline = ""
+	}
+	_, err := t.exec(insertRunSQL, r.ID, r.TaskID, clean(r.TaskName), r.TaskRevision, r.Plugin, r.Version, r.Digest, r.Action,
+		encode(targetRow(r.Target)), r.RetryOf, clean(r.CreatedBy), r.Source, inline, int64(r.Total), int64(len(later)),
+		int64(r.Counts[octopus.Queued]), int64(r.Counts[octopus.Offered]), micros(r.CreatedAt))
+	if err != nil || inline != "" {
+		return err
+	}
+	_, err = t.exec("INSERT INTO run_payloads (run_id, work, labels, left_out, plan) VALUES (?, ?, ?, ?, ?)", r.ID, work, labels, leftOut, plan)
 	return err
 }
 
@@ -97,7 +103,8 @@ func scanRun(row scanner, extra ...any) (octopus.Run, error) {
 
 func scanLeanRun(row scanner) (octopus.Run, error) { return scanRun(row) }
 
-const loadRunSQL = "SELECT " + runColumns + ", work, labels, left_out FROM runs JOIN run_payloads ON run_id = runs.id WHERE runs.id = ?"
+const loadRunSQL = "SELECT " + runColumns + `, coalesce(p.work, runs.work), coalesce(p.labels, ''), coalesce(p.left_out, '')
+FROM runs LEFT JOIN run_payloads p ON p.run_id = runs.id WHERE runs.id = ?`
 
 // loadRun reads a run with its params, labels and the agents that were left out.
 func loadRun(ctx context.Context, q queryer, id string) (octopus.Run, error) {

@@ -49,6 +49,7 @@ CREATE TABLE runs (
     retry_of      TEXT NOT NULL,
     created_by    TEXT NOT NULL,
     source        TEXT NOT NULL,
+    work          TEXT NOT NULL, -- '' where run_payloads has it
     total         BIGINT NOT NULL,
     planned       BIGINT NOT NULL, -- executions that are still to be inserted
     queued        BIGINT NOT NULL,
@@ -76,11 +77,10 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_task ON runs (task_id, id) WHERE task_id <> '';
 CREATE INDEX runs_plugin ON runs (plugin, id);
-CREATE INDEX runs_live ON runs (status, id) WHERE finished_at = 0;
-CREATE INDEX runs_bad ON runs (status, id) WHERE status IN ('failed', 'cancelled');
+CREATE INDEX runs_status ON runs (status, id) WHERE status <> 'succeeded';
 CREATE INDEX runs_planned ON runs (id) WHERE planned > 0;
 
--- What lists never read.
+-- What lists never read and what is too large for the row that every step of an execution rewrites.
 CREATE TABLE run_payloads (
     run_id   TEXT NOT NULL PRIMARY KEY,
     work     TEXT NOT NULL,
@@ -147,14 +147,11 @@ CREATE INDEX executions_run ON executions (run_id);
 CREATE INDEX executions_task ON executions (task_id, id) WHERE task_id <> '';
 CREATE INDEX executions_agent ON executions (agent_id, id) WHERE agent_id <> '';
 CREATE INDEX executions_plugin ON executions (plugin, id);
+CREATE INDEX executions_status ON executions (status, id) WHERE status <> 'succeeded';
+CREATE INDEX executions_queued ON executions (bound_agent, pool, priority DESC, id) WHERE status = 'queued';
 CREATE INDEX executions_held ON executions (agent_id, id) WHERE status IN ('offered', 'running');
-CREATE INDEX executions_pool ON executions (pool, priority DESC, id) WHERE status = 'queued' AND bound_agent = '';
-CREATE INDEX executions_bound ON executions (bound_agent, priority DESC, id) WHERE status = 'queued' AND bound_agent <> '';
-CREATE INDEX executions_bad ON executions (status, id) WHERE status IN ('failed', 'timed_out', 'cancelled', 'lost', 'expired', 'rejected');
-CREATE INDEX executions_live ON executions (status, id) WHERE status IN ('queued', 'offered', 'running');
 CREATE INDEX executions_due ON executions (due_at) WHERE due_at > 0;
-CREATE INDEX executions_later ON executions (not_before) WHERE status = 'queued' AND not_before > 0;
-CREATE INDEX executions_cancelling ON executions (agent_id) WHERE cancelling AND status = 'running';
+CREATE INDEX executions_cancelling ON executions (id) WHERE cancelling AND status = 'running';
 CREATE UNIQUE INDEX executions_spread ON executions (run_id, agent_id) WHERE spread AND status IN ('offered', 'running');
 
 CREATE TABLE execution_payloads (
