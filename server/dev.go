@@ -85,8 +85,8 @@ func (s *Server) revokeDevTokens(ctx context.Context, subject auth.Subject) erro
 // exampleTasks gives a new database something to run.
 func (s *Server) exampleTasks(ctx context.Context, owner string) error {
 	const done = "dev.examples"
-	if state, err := s.store.Meta(ctx, done); err != nil || state != "" {
-		return err
+	if _, err := s.store.Meta(ctx, done); octopus.CodeOf(err) != octopus.CodeNotFound {
+		return err // made before
 	}
 	now := time.Now()
 	for _, t := range s.examples() {

@@ -105,7 +105,7 @@ func (s *Server) wire(ctx context.Context) (err error) {
 		return fmt.Errorf("built-in plugins: %w", err)
 	}
 	s.dispatch = dispatch.New(dispatch.Config{
-		Store: s.store, Bus: s.bus, Catalog: s.catalog, Log: cfg.Log, ServerID: s.id, LostAfter: cfg.LostAfter,
+		Store: s.store, Bus: s.bus, Catalog: s.catalog, Log: cfg.Log, ServerID: s.id, Version: version.Version, LostAfter: cfg.LostAfter,
 	})
 	s.hub = hub.New(hub.Config{
 		Store: s.store, Auth: s.auth, Dispatch: s.dispatch, Catalog: s.catalog, Log: cfg.Log, ServerID: s.id,
