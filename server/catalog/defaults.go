@@ -15,7 +15,7 @@ import (
 const (
 	maxDefaultDepth = 32
 	maxDefaults     = 10_000
-	maxVisits       = 1_000_000 // of a part of the schema with a part of the value
+	maxVisits       = 200_000 // of a part of the schema with a part of the value
 )
 
 // fill puts the defaults of a schema into value where properties are missing.

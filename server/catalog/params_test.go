@@ -85,7 +85,7 @@ func TestDoublingSchema(t *testing.T) {
 func TestManyItems(t *testing.T) {
 	t.Parallel()
 	p := compileText(t, `{"properties":{"l":{"items":{"type":"integer"}}}}`)
-	long := `{"l":[1` + strings.Repeat(",1", 50_000) + `]}`
+	long := `{"l":[1` + strings.Repeat(",1", 12_000) + `]}`
 	if _, err := p.Check(json.RawMessage(long)); err != nil {
 		t.Errorf("got %v", err)
 	}

@@ -66,12 +66,18 @@ func JSON(source []byte) ([]byte, error) {
 
 // converter writes nodes. Aliases are followed, so depth and size are capped:
 // nine lines of YAML can otherwise mean billions of nodes.
-type converter struct{ out *bytes.Buffer }
+type converter struct {
+	out   *bytes.Buffer
+	nodes int
+}
 
-const maxDepth = 100
+const (
+	maxDepth = 100
+	maxNodes = 100_000
+)
 
 func (c *converter) node(n *yaml.Node, depth int) error {
-	if depth > maxDepth || c.out.Len() > 4*MaxSource {
+	if c.nodes++; c.nodes > maxNodes || depth > maxDepth || c.out.Len() > 4*MaxSource {
 		return fmt.Errorf("line %d: nested too deeply, or too large once aliases are followed", n.Line)
 	}
 	switch n.Kind {
