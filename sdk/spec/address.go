@@ -185,5 +185,26 @@ func disjoint(a, b string) bool {
 	}
 	p, err1 := parseCIDR(a)
 	q, err2 := parseCIDR(b)
-	return err1 == nil && err2 == nil && !p.Overlaps(q)
+	switch {
+	case err1 == nil && err2 == nil:
+		return !p.Overlaps(q)
+	case err1 == nil:
+		return classDisjoint(b, p)
+	case err2 == nil:
+		return classDisjoint(a, q)
+	}
+	return false
+}
+
+func classDisjoint(class string, p netip.Prefix) bool {
+	switch class {
+	case Public:
+		return slices.ContainsFunc(slices.Concat(loopbackNets, privateNets, linkLocalNets, neverNets, specialNets),
+			func(n netip.Prefix) bool { return contains(n, p) })
+	case Private:
+		return !slices.ContainsFunc(privateNets, p.Overlaps)
+	case Loopback:
+		return !slices.ContainsFunc(loopbackNets, p.Overlaps)
+	}
+	return false
 }

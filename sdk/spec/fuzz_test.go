@@ -1,0 +1,49 @@
+package spec
+
+import (
+	"encoding/json"
+	"testing"
+	"unicode/utf8"
+)
+
+func FuzzDecodeResponse(f *testing.F) {
+	for _, seed := range []string{
+		``, `hello`, `{"status_code":200}`, `[1]`, "{\"status_code\":200,\"message\":\"\xff\"}",
+		`{"status_code":200,"message":"ok","data":[{"type":"file","name":"a","value":"eA==","encoding":"base64"}],"metrics":{"a":1e3},"error":{"code":"c","retryable":true}}`,
+		`{"status_code":200,"result":{"a":[1,2,{"\u0061":null}]}}`, `{"status_code":200}{`, `{"a":1,"a":2}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r, err := DecodeResponse(raw)
+		if err != nil {
+			bad, ok := err.(*InvalidResponse)
+			if !ok || bad.Message == "" || bad.Offset < 0 || bad.Offset > int64(len(raw)) || !utf8.ValidString(bad.Message) {
+				t.Fatalf("error %#v", err)
+			}
+			return
+		}
+		if !json.Valid(raw) || r.StatusCode < 100 || r.StatusCode > 599 {
+			t.Fatalf("accepted as %+v", r)
+		}
+		again, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeResponse(again); err != nil {
+			t.Fatalf("what was accepted is refused when written again: %v\n%s", err, again)
+		}
+	})
+}
+
+func FuzzDecodeManifest(f *testing.F) {
+	f.Add([]byte(sound))
+	f.Add([]byte(`{"limits":{"timeout":1e99}}`))
+	f.Fuzz(func(_ *testing.T, raw []byte) {
+		if m, err := DecodeManifest(raw); err == nil {
+			m.Validate()
+			m.Capabilities.Missing(m.Capabilities)
+			m.Capabilities.Intersect(m.Capabilities)
+		}
+	})
+}
