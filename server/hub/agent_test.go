@@ -128,6 +128,8 @@ type link struct {
 	ws  *websocket.Conn
 	got chan wire.Message // closed at the end of the connection
 	err error             // why, once got is closed
+
+	offers chan *wire.Offer // set by offersOf
 }
 
 // dial opens a socket. The answer comes with the error when the server refuses.
@@ -141,11 +143,12 @@ func (m *machine) dial(headers http.Header) (*link, *http.Response, error) {
 		return nil, answer, err
 	}
 	ws.SetReadLimit(-1)
-	l := &link{machine: m, ws: ws, got: make(chan wire.Message, 1000)}
+	got := make(chan wire.Message, 1000)
+	l := &link{machine: m, ws: ws, got: got}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		l.read()
+		l.read(got)
 	}()
 	m.t.Cleanup(func() {
 		ws.CloseNow()
@@ -154,8 +157,8 @@ func (m *machine) dial(headers http.Header) (*link, *http.Response, error) {
 	return l, answer, nil
 }
 
-func (l *link) read() {
-	defer close(l.got)
+func (l *link) read(got chan<- wire.Message) {
+	defer close(got)
 	for {
 		_, frame, err := l.ws.Read(context.Background())
 		if err != nil {
@@ -167,7 +170,7 @@ func (l *link) read() {
 			l.err = err
 			return
 		}
-		l.got <- m
+		got <- m
 	}
 }
 

@@ -3,8 +3,10 @@ package hub_test
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +20,6 @@ import (
 	"octopus/server/dispatch"
 	"octopus/server/hub"
 	"octopus/server/store"
-	"octopus/server/store/storetest"
 	"octopus/wasmplugins"
 )
 
@@ -47,7 +48,7 @@ func start(t testing.TB, o settings) *server {
 	t.Helper()
 	s := &server{t: t, path: o.path}
 	if s.path == "" {
-		s.path = storetest.SQLite(t)
+		s.path = filepath.Join(t.TempDir(), "octopus.db")
 	}
 	b := bus.NewLocal()
 	var err error
@@ -62,6 +63,7 @@ func start(t testing.TB, o settings) *server {
 	}
 	s.catalog = catalog.New(catalog.Config{Store: s.store, Cache: c})
 	d := o.dispatch
+	d.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	d.Store, d.Bus, d.Catalog, d.ServerID = s.store, b, s.catalog, id
 	if d.Sweep == 0 {
 		d.Sweep = 20 * time.Millisecond
