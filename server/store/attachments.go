@@ -3,35 +3,12 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"octopus/internal/octopus"
 )
 
 const eventColumns = "execution_id, id, kind, agent_id, agent_name, message, duration, attempt, at"
-
-const insertEvents = "INSERT INTO events (" + eventColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-// addEvents appends events to an execution's timeline.
-func (t *tx) addEvents(x *octopus.Execution, events []octopus.Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	query := insertEvents + strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?, ?)", len(events)-1)
-	args := make([]any, 0, 9*len(events))
-	for i := range events {
-		e := &events[i]
-		at := micros(e.At)
-		if at == 0 {
-			at = micros(t.now)
-		}
-		args = append(args, x.ID, t.eventID(), e.Kind, e.AgentID, clean(e.AgentName), clean(e.Message),
-			e.Duration.Microseconds(), int64(e.Attempt), at)
-	}
-	_, err := t.exec(query, args...)
-	return err
-}
 
 // eventID returns an id that is unique within an execution and sorts by time: microseconds that only grow.
 func (t *tx) eventID() int64 {
@@ -57,22 +34,20 @@ func scanEvent(row scanner) (e octopus.Event, err error) {
 
 const attemptColumns = "execution_id, number, fence, agent_id, agent_name, status, reason_code, reason_message, go_at, started_at, finished_at"
 
-const putAttemptSQL = "INSERT INTO attempts (" + attemptColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (execution_id, number) DO UPDATE SET fence = excluded.fence, agent_id = excluded.agent_id,
-agent_name = excluded.agent_name, status = excluded.status, reason_code = excluded.reason_code,
-reason_message = excluded.reason_message, go_at = excluded.go_at, started_at = excluded.started_at, finished_at = excluded.finished_at`
-
-func (t *tx) putAttempt(executionID string, a *octopus.Attempt) error {
-	code, message := reasonText(a.Reason)
-	_, err := t.exec(putAttemptSQL, executionID, int64(a.Number), a.Fence, a.AgentID, clean(a.AgentName), string(a.Status),
-		code, message, micros(a.GoAt), micros(a.StartedAt), micros(a.FinishedAt))
-	return err
-}
-
 // Attempts returns an execution's attempts, first to last.
 func (s *Store) Attempts(ctx context.Context, executionID string) ([]octopus.Attempt, error) {
+	x, err := loadExecution(ctx, s.reads, executionID)
+	if err != nil {
+		return nil, s.notFound(err, "execution", executionID)
+	}
 	attempts, err := list(ctx, s.reads, scanAttempt, "SELECT "+attemptColumns+" FROM attempts WHERE execution_id = ? ORDER BY number", executionID)
-	return attempts, s.fail("attempts", err)
+	if err != nil {
+		return nil, s.fail("attempts", err)
+	}
+	if running := runningAttempt(&x); running != nil && (len(attempts) == 0 || attempts[len(attempts)-1].Number < running.Number) {
+		attempts = append(attempts, *running)
+	}
+	return attempts, nil
 }
 
 func scanAttempt(row scanner) (a octopus.Attempt, err error) {

@@ -22,6 +22,9 @@ type rollup struct {
 // flush writes what the batch collected: each run and each roll-up row once, in a fixed order so that two
 // servers do not deadlock.
 func (t *tx) flush() error {
+	if err := t.later.flush(t); err != nil {
+		return err
+	}
 	if len(t.moves) == 0 {
 		return nil
 	}

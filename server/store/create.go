@@ -119,7 +119,8 @@ func (t *tx) insertExecution(x *octopus.Execution, run *octopus.Run, spread bool
 		}
 	}
 	t.hint("executions", x.ID)
-	return t.addEvents(x, firstEvents(x))
+	t.addEvents(x, firstEvents(x))
+	return nil
 }
 
 func firstEvents(x *octopus.Execution) []octopus.Event {

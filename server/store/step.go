@@ -175,9 +175,7 @@ func (w *writer) updateSQL(mask uint32) string {
 
 // attach writes what belongs to the change beside the row itself.
 func (t *tx) attach(x *octopus.Execution, c *Change) error {
-	if err := t.addEvents(x, c.Events); err != nil {
-		return err
-	}
+	t.addEvents(x, c.Events)
 	if c.Evidence != nil {
 		if err := t.addEvidence(x.ID, c.Evidence); err != nil {
 			return err
@@ -190,14 +188,10 @@ func (t *tx) attach(x *octopus.Execution, c *Change) error {
 		return nil
 	}
 	if c.Attempt != nil {
-		if err := t.putAttempt(x.ID, c.Attempt); err != nil {
-			return err
-		}
+		t.putAttempt(&c.Next, c.Attempt)
 	}
 	if c.Next.Response != nil && !bytes.Equal(c.Next.Response, x.Response) {
-		if _, err := t.exec(putResponse, x.ID, clean(string(c.Next.Response))); err != nil {
-			return err
-		}
+		t.later.responses.add(x.ID, clean(string(c.Next.Response)))
 	}
 	for i := range c.Results {
 		if err := t.putResult(x.ID, &c.Results[i]); err != nil {
@@ -211,9 +205,6 @@ func (t *tx) attach(x *octopus.Execution, c *Change) error {
 	}
 	return nil
 }
-
-const putResponse = `INSERT INTO execution_payloads (execution_id, params, response) VALUES (?, '', ?)
-ON CONFLICT (execution_id) DO UPDATE SET response = excluded.response`
 
 // isNoRow reports that a query found nothing.
 func isNoRow(err error) bool { return errors.Is(err, sql.ErrNoRows) }

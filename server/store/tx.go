@@ -19,15 +19,21 @@ type tx struct {
 
 	hints []bus.Hint
 	moves []move
+	later deferred
 }
 
 // mark remembers how much was collected, so that a failed operation leaves nothing behind.
-type mark struct{ hints, moves int }
+type mark struct{ hints, moves, events, attempts, responses int }
 
-func (t *tx) mark() mark { return mark{len(t.hints), len(t.moves)} }
+func (t *tx) mark() mark {
+	return mark{len(t.hints), len(t.moves), len(t.later.events.args), len(t.later.attempts.args), len(t.later.responses.args)}
+}
 
 func (t *tx) reset(m mark) {
 	t.hints, t.moves = t.hints[:m.hints], t.moves[:m.moves]
+	t.later.events.args = t.later.events.args[:m.events]
+	t.later.attempts.args = t.later.attempts.args[:m.attempts]
+	t.later.responses.args = t.later.responses.args[:m.responses]
 }
 
 // exec runs a statement that writes and returns how many rows it changed.

@@ -214,7 +214,7 @@ func (w *writer) begin() (*tx, error) {
 	if err := w.execute(w.store.dialect.begin); err != nil {
 		return nil, err
 	}
-	t := &tx{writer: w, store: w.store}
+	t := &tx{writer: w, store: w.store, later: newDeferred()}
 	if w.store.dialect.clockSQL == "" {
 		t.now = w.store.now().UTC().Truncate(time.Microsecond)
 		return t, nil
