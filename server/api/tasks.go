@@ -179,8 +179,17 @@ func checkSelector(selector string) error {
 	return nil
 }
 
+// task returns a task that was not deleted.
+func (a *API) task(ctx context.Context, idOrName string) (octopus.Task, error) {
+	t, err := a.store.Task(ctx, idOrName)
+	if err == nil && !t.DeletedAt.IsZero() {
+		err = octopus.Errorf(octopus.CodeNotFound, "The task %s was deleted. Its runs are still there.", t.Name)
+	}
+	return t, err
+}
+
 func (a *API) getTask(ctx context.Context, in *TaskID) (*one[sdk.Task], error) {
-	t, err := a.store.Task(ctx, in.ID)
+	t, err := a.task(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +207,7 @@ func (a *API) updateTask(ctx context.Context, in *updateTaskInput) (*one[sdk.Tas
 	if err != nil {
 		return nil, err
 	}
-	before, err := a.store.Task(ctx, in.ID)
+	before, err := a.task(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +243,7 @@ func (a *API) deleteTask(ctx context.Context, in *deleteTaskInput) (*struct{}, e
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.store.Task(ctx, in.ID)
+	t, err := a.task(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +259,7 @@ type runTaskInput struct {
 }
 
 func (a *API) runTask(ctx context.Context, in *runTaskInput) (*created[sdk.Run], error) {
-	t, err := a.store.Task(ctx, in.ID)
+	t, err := a.task(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

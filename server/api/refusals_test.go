@@ -1,0 +1,247 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+
+	"octopus/internal/octopus"
+	"octopus/sdk"
+)
+
+// TestRefusals: bad input is one clear sentence, with the code and the field, and never repeats what was sent.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const secret = "s3cr3t-value"
+	giant := `{"plugin":"hello","action":"greet","params":{"url":"` + strings.Repeat("x", 1<<20) + `"}}`
+	for _, tc := range []struct {
+		name, method, path, body string
+		headers                  []string
+		status                   int
+		code, field, says        string
+	}{
+		{"unknown plugin", "POST", "/runs", `{"plugin":"helo","action":"greet"}`, nil, 404, "not_found", "", "hello"},
+		{"unknown action", "POST", "/runs", `{"plugin":"hello","action":"shout"}`, nil, 422, "invalid", "/action", "greet"},
+		{"missing param", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{}}`, nil, 422, "invalid", "/params/url", "url"},
+		{"wrong param", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x","n":"` + secret + `"}}`, nil, 422, "invalid", "/params/n", ""},
+		{"unknown param", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x","m":1}}`, nil, 422, "invalid", "/params/m", ""},
+		{"params no object", "POST", "/runs", `{"plugin":"hello","action":"greet","params":"` + secret + `"}`, nil, 422, "invalid", "/params", ""},
+		{"wrong type", "POST", "/runs", `{"plugin":7,"action":"greet"}`, nil, 422, "invalid", "/plugin", "string"},
+		{"missing field", "POST", "/runs", `{"action":"greet"}`, nil, 422, "invalid", "/plugin", "required"},
+		{"unknown field", "POST", "/runs", `{"plugin":"hello","action":"greet","parms":{}}`, nil, 422, "invalid", "/parms", ""},
+		{"field in capitals", "POST", "/runs", `{"Plugin":"hello","plugin":"hello","action":"greet"}`, nil, 422, "invalid", "/Plugin", ""},
+		{"unknown nested field", "POST", "/runs", `{"plugin":"hello","action":"greet","target":{"mod":"all"}}`, nil, 422, "invalid", "/target/mod", ""},
+		{"bad mode", "POST", "/runs", `{"plugin":"hello","action":"greet","target":{"mode":"` + secret + `"}}`, nil, 422, "invalid", "/target/mode", "any, all, agent"},
+		{"bad selector", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"selector":"a in ("}}`, nil, 422, "invalid", "/target/selector", ""},
+		{"unknown agent", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"mode":"agent","agent":"nobody"}}`, nil, 422, "", "", "nobody"},
+		{"negative timeout", "POST", "/runs", `{"plugin":"hello","action":"greet","timeout_seconds":-1}`, nil, 422, "invalid", "/timeout_seconds", ""},
+		{"retry what is not idempotent", "POST", "/runs", `{"plugin":"hello","action":"once","on_lost":"retry"}`, nil, 422, "invalid", "/on_lost", "idempotent"},
+		{"twice the same key", "POST", "/runs", `{"plugin":"hello","plugin":"` + secret + `","action":"greet"}`, nil, 400, "malformed", "", "twice"},
+		{"no JSON", "POST", "/runs", `{"plugin": ` + secret, nil, 400, "malformed", "", "not valid JSON"},
+		{"two values", "POST", "/runs", `{"plugin":"hello","action":"greet"} {}`, nil, 400, "malformed", "", "not valid JSON"},
+		{"a list", "POST", "/runs", `[]`, nil, 422, "invalid", "", "object"},
+		{"deep nesting", "POST", "/runs", strings.Repeat(`{"plugin":`, 200) + "1" + strings.Repeat("}", 200), nil, 400, "malformed", "", "nested"},
+		{"no body", "POST", "/runs", ``, nil, 400, "malformed", "", "body is required"},
+		{"giant body", "POST", "/runs", giant, nil, 413, "too_large", "", "1024 KiB"},
+		{"not JSON at all", "POST", "/runs", `plugin=hello`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "malformed", "", "application/json"},
+		{"bad cursor", "GET", "/runs?cursor=" + secret, ``, nil, 422, "invalid", "cursor", "cursor"},
+		{"bad limit", "GET", "/runs?limit=501", ``, nil, 422, "invalid", "limit", ""},
+		{"no number", "GET", "/runs?limit=many", ``, nil, 422, "invalid", "limit", "integer"},
+		{"bad status", "GET", "/executions?status=failed,broken", ``, nil, 422, "invalid", "status", "timed_out"},
+		{"bad time", "GET", "/executions?created_since=" + secret, ``, nil, 422, "invalid", "created_since", "24h"},
+		{"bad sort", "GET", "/runs?sort=name", ``, nil, 422, "invalid", "sort", "created_at"},
+		{"unknown query", "GET", "/runs?stauts=failed", ``, nil, 422, "invalid", "stauts", ""},
+		{"unknown run", "GET", "/runs/run_nothing", ``, nil, 404, "not_found", "", ""},
+		{"unknown task filter", "GET", "/runs?task=nothing", ``, nil, 404, "not_found", "", ""},
+		{"unknown route", "GET", "/rums", ``, nil, 404, "not_found", "", "openapi.json"},
+		{"wrong method", "PUT", "/runs", ``, nil, 405, "malformed", "", "GET, POST"},
+		{"bad topic", "GET", "/events?topics=everything", ``, nil, 422, "invalid", "topics", "executions"},
+		{"no topics", "GET", "/events", ``, nil, 422, "invalid", "topics", ""},
+		{"bad ETag", "PATCH", "/tasks/x", `{}`, []string{"If-Match", secret}, 400, "malformed", "If-Match", ""},
+		{"no module", "POST", "/plugins", `not wasm`, []string{"Content-Type", "application/wasm"}, 422, "invalid", "", ""},
+		{"weak password", "POST", "/users", `{"username":"bob","password":"` + secret[:6] + `","role":"user"}`, nil, 422, "invalid", "/password", "10 characters"},
+		{"bad user name", "POST", "/users", `{"username":"Bob Smith!","password":"long enough","role":"user"}`, nil, 422, "invalid", "/username", ""},
+		{"bad role", "POST", "/users", `{"username":"bob","password":"long enough","role":"boss"}`, nil, 422, "invalid", "/role", ""},
+		{"the last administrator", "DELETE", "/users/ada", ``, nil, 409, "conflict", "", "last administrator"},
+		{"unknown region", "GET", "/cache/nothing", ``, nil, 404, "not_found", "", ""},
+		{"null byte", "GET", "/tasks/a%00b", ``, nil, 404, "not_found", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := w.raw(tc.method, "/api/v1"+tc.path, tc.body, tc.headers...)
+			p := a.problem
+			if a.StatusCode != tc.status || p.Status != tc.status || tc.code != "" && p.Code != tc.code {
+				t.Fatalf("%d %s", a.StatusCode, a.body)
+			}
+			if strings.Contains(a.body, secret) || strings.Contains(a.body, secret[:6]) && tc.name == "weak password" {
+				t.Errorf("the value is repeated: %s", a.body)
+			}
+			if p.Detail == "" || p.RequestID == "" || p.Type != "about:blank" || p.Title == "" || !strings.ContainsAny(p.Detail[len(p.Detail)-1:], ".?") {
+				t.Errorf("incomplete: %s", a.body)
+			}
+			if !strings.Contains(a.body, tc.says) {
+				t.Errorf("%s does not say %q", a.body, tc.says)
+			}
+			if tc.field != "" && (len(p.Errors) == 0 || p.Errors[0].Field != tc.field) {
+				t.Errorf("field: %s, want %s", a.body, tc.field)
+			}
+		})
+	}
+	if strings.Contains(w.log.String(), secret) || strings.Contains(w.log.String(), "request failed") {
+		t.Errorf("log: %s", w.log)
+	}
+}
+
+func TestWhoMayDoWhat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	task, err := w.client.CreateTask(t.Context(), sdk.NewTask{Name: "greet", Work: greet(map[string]any{}).Work})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := map[octopus.Role]string{}
+	for _, role := range octopus.Roles {
+		u, err := w.auth.CreateUser(t.Context(), w.admin, newUser("a-"+string(role), role))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens[role] = w.tokenOf(subjectOf(u))
+	}
+	const run = `{"plugin":"hello","action":"greet","params":{"url":"https://x.test"}}`
+	for _, tc := range []struct {
+		method, path, body string
+		least              octopus.Role
+	}{
+		{"GET", "/runs", ``, octopus.RoleViewer},
+		{"GET", "/agents", ``, octopus.RoleViewer},
+		{"GET", "/plugins/hello", ``, octopus.RoleViewer},
+		{"GET", "/me", ``, octopus.RoleViewer},
+		{"POST", "/tokens", `{"name":"x"}`, octopus.RoleViewer},
+		{"POST", "/tasks/" + task.ID + "/run", `{}`, octopus.RoleUser},
+		{"POST", "/runs", run, octopus.RoleOperator},
+		{"PATCH", "/tasks/" + task.ID, `{"description":"x"}`, octopus.RoleOperator},
+		{"POST", "/agents/tokens", `{}`, octopus.RoleOperator},
+		{"GET", "/agents/tokens", ``, octopus.RoleOperator},
+		{"POST", "/plugins/hello/disable", ``, octopus.RoleAdmin},
+		{"POST", "/plugins/hello/enable", ``, octopus.RoleAdmin},
+		{"POST", "/grants", `{"plugin":"hello"}`, octopus.RoleAdmin},
+		{"GET", "/users", ``, octopus.RoleAdmin},
+		{"DELETE", "/cache/users", ``, octopus.RoleAdmin},
+	} {
+		for _, role := range octopus.Roles {
+			a := w.raw(tc.method, "/api/v1"+tc.path, tc.body, "Authorization", "Bearer "+tokens[role])
+			may := role.Includes(tc.least)
+			if may && a.StatusCode >= 300 {
+				t.Errorf("%s %s as %s: %d %s", tc.method, tc.path, role, a.StatusCode, a.body)
+			}
+			if !may && (a.StatusCode != 403 || a.problem.Code != "denied" || !strings.Contains(a.problem.Detail, string(tc.least))) {
+				t.Errorf("%s %s as %s: %d %s", tc.method, tc.path, role, a.StatusCode, a.body)
+			}
+			if may && tc.path == "/plugins/hello/disable" { // put back what the next lines need
+				w.raw("POST", "/api/v1/plugins/hello/enable", "")
+			}
+		}
+		if a := w.raw(tc.method, "/api/v1"+tc.path, tc.body, "Authorization", ""); a.StatusCode != 401 || a.Header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s %s as nobody: %d %s", tc.method, tc.path, a.StatusCode, a.body)
+		}
+	}
+}
+
+// TestOwnRuns: a user may cancel what it started, not what others did.
+func TestOwnRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	task, err := w.client.CreateTask(t.Context(), sdk.NewTask{Name: "greet", Work: greet(map[string]any{}).Work})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := w.user("bob", octopus.RoleUser)
+	own, err := bob.RunTask(t.Context(), task.Name, sdk.RunTask{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	others, err := w.client.RunTask(t.Context(), task.ID, sdk.RunTask{Params: sdk.JSON(map[string]any{"n": 5})})
+	if err != nil || !strings.Contains(string(others.Params), `"n":5`) || !strings.Contains(string(others.Params), "example.com") {
+		t.Fatalf("%v %s", err, others.Params)
+	}
+	if _, err := bob.CancelRun(t.Context(), others.ID); !sdk.IsDenied(err) {
+		t.Errorf("another's run: %v", err)
+	}
+	if _, err := bob.CancelExecution(t.Context(), others.Executions[0].ID); !sdk.IsDenied(err) {
+		t.Errorf("another's execution: %v", err)
+	}
+	if run, err := bob.CancelRun(t.Context(), own.ID); err != nil || run.Status != "cancelled" {
+		t.Errorf("own run: %v %+v", err, run)
+	}
+	if _, err := bob.RetryRun(t.Context(), own.ID, sdk.RetryRun{}); err != nil {
+		t.Errorf("retry of a task's run: %v", err)
+	}
+	adhoc, err := w.client.StartRun(t.Context(), greet(map[string]any{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.RetryRun(t.Context(), adhoc.ID, sdk.RetryRun{}); !sdk.IsDenied(err) {
+		t.Errorf("retry of an ad-hoc run: %v", err)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	weak, err := w.client.CreateToken(t.Context(), sdk.NewToken{Name: "reader", Role: "viewer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := w.as(weak.Secret)
+	me, err := reader.Me(t.Context())
+	if err != nil || me.Username != "ada" || me.Role != "admin" || me.EffectiveRole != "viewer" || me.TokenID != weak.ID {
+		t.Errorf("%v %+v", err, me)
+	}
+	if _, err := reader.CreateToken(t.Context(), sdk.NewToken{Name: "more", Role: "admin"}); !sdk.IsDenied(err) {
+		t.Errorf("a token made a stronger one: %v", err)
+	}
+	if _, err := reader.LoginLink(t.Context()); !sdk.IsDenied(err) {
+		t.Errorf("a weak token made a login link: %v", err)
+	}
+	link, err := w.client.LoginLink(t.Context())
+	if err != nil || !strings.HasPrefix(link.URL, "http://octopus.test/login/link/") {
+		t.Errorf("%v %+v", err, link)
+	}
+	list, err := w.client.Tokens(t.Context())
+	if err != nil || len(list.Items) != 2 || list.Items[0].Secret != "" {
+		t.Errorf("%v %+v", err, list)
+	}
+	if err := w.client.RevokeToken(t.Context(), weak.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.Me(t.Context()); !sdk.IsDenied(err) || !strings.Contains(err.Error(), "revoked") {
+		t.Errorf("a revoked token: %v", err)
+	}
+	if a := w.raw("GET", "/api/v1/me", "", "Authorization", "Basic YTpi"); a.StatusCode != 401 {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+}
+
+// TestForeignPage: a browser's cookie does not help another site's page.
+func TestForeignPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u, err := w.auth.CreateUser(t.Context(), w.admin, newUser("bob", octopus.RoleOperator))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie, err := w.auth.Login(t.Context(), u.Username, "correct horse", "192.0.2.1", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const run = `{"plugin":"hello","action":"greet","params":{"url":"https://x.test"}}`
+	session := []string{"Authorization", "", "Cookie", "octopus_session=" + cookie}
+	if a := w.raw("POST", "/api/v1/runs", run, append(session, "Sec-Fetch-Site", "cross-site")...); a.StatusCode != 403 {
+		t.Errorf("cross-site: %d %s", a.StatusCode, a.body)
+	}
+	if a := w.raw("POST", "/api/v1/runs", run, append(session, "Sec-Fetch-Site", "same-origin")...); a.StatusCode != 201 {
+		t.Errorf("same origin: %d %s", a.StatusCode, a.body)
+	}
+	if a := w.raw("GET", "/api/v1/me", "", append(session, "Sec-Fetch-Site", "cross-site")...); a.StatusCode != 200 {
+		t.Errorf("a read: %d %s", a.StatusCode, a.body)
+	}
+}
