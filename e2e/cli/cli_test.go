@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"octopus/e2e/harness"
+	"octopus/sdk"
 )
 
 func TestMain(m *testing.M) {
@@ -44,7 +46,26 @@ func startDev(t *testing.T) (access, string) {
 	if a.URL == "" || a.APIToken == "" || a.JoinToken == "" || !strings.HasPrefix(a.LoginURL, a.URL) {
 		t.Fatalf("the first line is %q", line)
 	}
+	waitForAgent(t, a)
 	return a, filepath.Join(folder, "octopus-data")
+}
+
+// waitForAgent returns when the local agent has connected.
+func waitForAgent(t *testing.T, a access) {
+	t.Helper()
+	client := sdk.New(a.URL, a.APIToken)
+	defer client.Close()
+	for {
+		o, err := client.Overview(t.Context())
+		if err == nil && o.AgentsUp > 0 {
+			return
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("no agent came: %v", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // TestScripts runs testdata/*.txtar. Besides testscript's own commands they have "exits CODE octopus …", which

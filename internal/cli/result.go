@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"text/tabwriter"
@@ -10,12 +11,16 @@ import (
 )
 
 // printRun prints a run. A run with one execution is shown as that execution's answer, any other as a table.
-func (a *app) printRun(run sdk.Run) error {
+func (a *app) printRun(ctx context.Context, c *sdk.Client, run sdk.Run) error {
 	if a.flags.output != "table" {
 		return a.print(run, nil)
 	}
 	if run.Total == 1 && len(run.Executions) == 1 {
-		return a.printAnswer(run, run.Executions[0])
+		x, err := c.Execution(ctx, run.Executions[0].ID) // a run carries its executions without their responses
+		if err != nil {
+			return err
+		}
+		return a.printAnswer(run, x)
 	}
 	return a.print(run, func(t *tabwriter.Writer) {
 		runTable(t, []sdk.Run{run})

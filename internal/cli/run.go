@@ -84,7 +84,7 @@ func (a *app) attend(ctx context.Context, c *sdk.Client, run sdk.Run, w waitFlag
 	var err error
 	switch {
 	case w.detach:
-		if err := a.printRun(run); err != nil {
+		if err := a.printRun(ctx, c, run); err != nil {
 			return err
 		}
 		if a.flags.output == "table" {
@@ -99,7 +99,7 @@ func (a *app) attend(ctx context.Context, c *sdk.Client, run sdk.Run, w waitFlag
 	if err != nil {
 		return a.detached(ctx, run, err)
 	}
-	if err := a.printRun(run); err != nil {
+	if err := a.printRun(ctx, c, run); err != nil {
 		return err
 	}
 	return a.verdict(run)

@@ -47,7 +47,7 @@ func (a *app) runsGet() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printRun(run)
+			return a.printRun(ctx, c, run)
 		})
 }
 
@@ -72,7 +72,7 @@ func (a *app) runsCancel() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printRun(run)
+			return a.printRun(ctx, c, run)
 		})
 }
 
