@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,7 +123,7 @@ func (c *Client) checkTLS(ctx context.Context) (string, error) {
 func (c *Client) KnockUnsigned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	conn, err := c.dial(ctx, http.Header{"User-Agent": {c.userAgent()}})
+	conn, err := c.dial(ctx, http.Header{"User-Agent": {c.userAgent()}, wire.HeaderVersion: {strconv.Itoa(wire.Version)}})
 	if err != nil {
 		return err
 	}
