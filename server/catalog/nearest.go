@@ -34,7 +34,9 @@ func nearest(word string, names []string) []string {
 	})
 	var out []string
 	for _, f := range found[:min(3, len(found))] {
-		out = append(out, f.name)
+		if f.distance <= found[0].distance+1 { // no guesses beside a clear answer
+			out = append(out, f.name)
+		}
 	}
 	return out
 }
