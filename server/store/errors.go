@@ -68,7 +68,7 @@ func isNoSpace(err error) bool {
 	case errors.Is(err, sqlite3.FULL), errors.Is(err, sqlite3.IOERR_WRITE), errors.Is(err, sqlite3.IOERR_FSYNC),
 		errors.Is(err, sqlite3.IOERR_TRUNCATE), errors.Is(err, sqlite3.IOERR_SHMSIZE):
 		return true
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC), octopus.CodeOf(err) == octopus.CodeNoSpace:
 		return true
 	}
 	return errors.As(err, &pg) && pg.Code == pgDiskFull
