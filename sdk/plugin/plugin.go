@@ -18,7 +18,8 @@
 //		return plugin.OK("Hello, %s.", p.Name)
 //	}
 //
-// Build it with GOOS=wasip1 GOARCH=wasm go build -ldflags="-s -w".
+// Build it with GOOS=wasip1 GOARCH=wasm go build -ldflags="-s -w"; Go 1.24 or
+// newer will do.
 // It also builds natively: handlers can be tested with [NewContext] and a
 // host of your own; without one each host call answers "unsupported_op".
 package plugin
@@ -170,8 +171,8 @@ func Fail(status int, format string, args ...any) Response {
 // denied, 504 timeout, 499 cancelled, 400 for a request that the host refused,
 // 502 for anything else.
 func FailWith(err error, format string, args ...any) Response {
-	he, ok := errors.AsType[*HostError](err)
-	if !ok {
+	var he *HostError
+	if !errors.As(err, &he) {
 		return Fail(500, format, args...).WithCode("exception")
 	}
 	status, known := map[string]int{"denied": 403, "timeout": 504, "cancelled": 499, "invalid_request": 400, "unsupported_op": 501}[he.Code]
@@ -263,7 +264,8 @@ func (e *HostError) Error() string { return e.Message }
 
 // Code is the code of a host error, or "" for any other error.
 func Code(err error) string {
-	if he, ok := errors.AsType[*HostError](err); ok {
+	var he *HostError
+	if errors.As(err, &he) {
 		return he.Code
 	}
 	return ""

@@ -34,7 +34,7 @@ func nearest(word string, names []string) []string {
 	})
 	var out []string
 	for _, f := range found[:min(3, len(found))] {
-		if f.distance <= found[0].distance+1 { // no guesses beside a clear answer
+		if f.distance == found[0].distance { // no guesses beside a better one
 			out = append(out, f.name)
 		}
 	}
