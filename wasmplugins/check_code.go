@@ -94,34 +94,64 @@ func (c *checker) body(index int, raw []byte) error {
 			return refuse("too_complex", "Function %d has more than %d locals. Split it, or build with optimisation.", index, maxLocals)
 		}
 	}
-	depth := 1
-	for depth > 0 && !r.bad && r.pos < len(raw) {
-		op := raw[r.pos]
-		r.pos++
+	if err := c.walk(index, &r); err != nil {
+		return err
+	}
+	if r.bad || r.left() > 0 {
+		return refuse("malformed", "The code of function %d is broken. Build the module again.", index)
+	}
+	return nil
+}
+
+// walk reads instructions up to the end of the function. This is the loop
+// that decides how long Check takes, hence the local variables.
+func (c *checker) walk(index int, r *reader) error {
+	raw, pos, depth := r.raw, r.pos, 1
+	for depth > 0 && pos < len(raw) {
+		op := raw[pos]
+		pos++
 		switch immediates[op] {
 		case immNone:
 		case immLEB:
-			skipLEB(&r)
+			pos = afterLEB(raw, pos)
 		case immTwoLEB:
-			skipLEB(&r)
-			skipLEB(&r)
+			pos = afterLEB(raw, afterLEB(raw, pos))
 		case immBlock:
-			skipLEB(&r) // a block type is a value type or a signed 33-bit index
+			pos = afterLEB(raw, pos) // a block type is a value type or a signed 33-bit index
 			if depth++; depth > maxNesting {
 				return refuse("too_complex", "Function %d nests blocks more than %d deep. Split it.", index, maxNesting)
 			}
 		case immEnd:
 			depth--
 		default:
-			if err := c.rare(index, op, &r); err != nil {
+			r.pos = pos
+			if err := c.rare(index, op, r); err != nil {
 				return err
 			}
+			pos = r.pos
 		}
 	}
-	if r.bad || depth != 0 || r.left() > 0 {
-		return refuse("malformed", "The code of function %d is broken. Build the module again.", index)
-	}
+	r.bad = r.bad || depth != 0 || pos > len(raw)
+	r.pos = min(pos, len(raw))
 	return nil
+}
+
+// afterLEB is where a LEB128 of up to ten bytes ends; beyond the end of raw
+// where it does not.
+func afterLEB(raw []byte, pos int) int {
+	if pos < len(raw) && raw[pos] < 0x80 {
+		return pos + 1
+	}
+	return afterLong(raw, pos)
+}
+
+func afterLong(raw []byte, pos int) int {
+	for i := pos; i < len(raw) && i < pos+10; i++ {
+		if raw[i] < 0x80 {
+			return i + 1
+		}
+	}
+	return len(raw) + 1
 }
 
 // rare handles the opcodes that a body has few of.
@@ -196,11 +226,7 @@ func simd(index int, r *reader) error {
 
 // skipLEB skips one LEB128 of any width up to ten bytes.
 func skipLEB(r *reader) {
-	for i := r.pos; i < len(r.raw) && i < r.pos+10; i++ {
-		if r.raw[i] < 0x80 {
-			r.pos = i + 1
-			return
-		}
-	}
-	r.bad = true
+	pos := afterLEB(r.raw, r.pos)
+	r.bad = r.bad || pos > len(r.raw)
+	r.pos = min(pos, len(r.raw))
 }

@@ -73,3 +73,31 @@ func TestHostileModules(t *testing.T) {
 		})
 	}
 }
+
+// Modules that pass the structural checks and would compile for minutes are
+// given up, once.
+func TestCompileBombs(t *testing.T) {
+	t.Parallel()
+	jumps := []byte{}
+	for range 7 {
+		jumps = append(jumps, 0x02, 0x40, 0x41, 0, 0x0e, 0x80, 0x80, 0x01) // block, i32.const 0, br_table
+		jumps = append(append(jumps, make([]byte, maxBrTable+1)...), 0x0b)
+	}
+	for name, raw := range map[string][]byte{"jump tables": functions(jumps, 40), "large functions": largest()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := shelf{Digest(raw): raw}
+			p, _ := newPool(t, PoolConfig{Load: s.load, CompileTimeout: time.Second})
+			out := p.Run(t.Context(), Job{Digest: Digest(raw)}, nil)
+			failed(t, out, 422, spec.CodeRefused)
+			if !strings.Contains(out.Response.Message, "to compile") {
+				t.Errorf("message %q", out.Response.Message)
+			}
+			began := time.Now()
+			failed(t, p.Run(t.Context(), Job{Digest: Digest(raw)}, nil), 422, spec.CodeRefused)
+			if took := time.Since(began); took > time.Second/2 {
+				t.Errorf("refused again after %s", took)
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -101,6 +102,11 @@ type Pool struct {
 	memory   int64 // what they count
 	waiting  []chan struct{}
 	compiles map[string]*compilation
+	// refused remembers modules that would not compile, so that a bomb
+	// costs its time once; emptied when it holds maxRefused.
+	refused map[string]refusedModule
+
+	compileSlots chan struct{} // one for each compilation at a time
 }
 
 // NewPool makes the folders and probes the sandbox by starting one runner.
@@ -110,7 +116,8 @@ func NewPool(c PoolConfig) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{c: c, children: map[*child]struct{}{}, compiles: map[string]*compilation{}}
+	p := &Pool{c: c, children: map[*child]struct{}{}, compiles: map[string]*compilation{}, refused: map[string]refusedModule{},
+		compileSlots: make(chan struct{}, max(1, runtime.NumCPU()/2))}
 	if p.cache, err = newCache(c.Dir); err != nil {
 		return nil, err
 	}

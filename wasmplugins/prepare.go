@@ -22,6 +22,17 @@ type compilation struct {
 	err  error
 }
 
+// A module that did not compile is not tried again for this long, because what
+// was too slow on a busy machine may pass later.
+const refusedFor = 10 * time.Minute
+
+const maxRefused = 256
+
+type refusedModule struct {
+	err   error
+	until time.Time
+}
+
 // Prepare has a module checked and compiled, so that Run starts sooner.
 // memory is the guest's limit in bytes; 0 means MaxMemory.
 func (p *Pool) Prepare(ctx context.Context, digest string, memory uint64) (Prepared, error) {
@@ -50,21 +61,49 @@ func (p *Pool) compiling(digest string, memory uint64) (*compilation, error) {
 	if p.closed {
 		return nil, ErrClosed
 	}
+	if r, ok := p.refused[digest]; ok && time.Now().Before(r.until) {
+		return nil, r.err
+	}
 	if one := p.compiles[digest]; one != nil {
 		return one, nil
 	}
 	one := &compilation{done: make(chan struct{})}
 	p.compiles[digest] = one
 	p.wg.Go(func() {
-		began := time.Now()
-		one.err = p.compile(digest, memory)
-		one.took = time.Since(began)
+		one.took, one.err = p.compileInTurn(digest, memory)
 		p.mu.Lock()
 		delete(p.compiles, digest)
 		p.mu.Unlock()
 		close(one.done)
 	})
 	return one, nil
+}
+
+// compileInTurn waits until few enough modules are being compiled.
+func (p *Pool) compileInTurn(digest string, memory uint64) (time.Duration, error) {
+	select {
+	case p.compileSlots <- struct{}{}:
+		defer func() { <-p.compileSlots }()
+	case <-p.ctx.Done():
+		return 0, ErrClosed
+	}
+	began := time.Now()
+	err := p.compile(digest, memory)
+	return time.Since(began), err
+}
+
+// remember keeps a refusal that took a compilation to find.
+func (p *Pool) remember(digest string, err error) {
+	var r *Refusal
+	if !errors.As(err, &r) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.refused) >= maxRefused {
+		clear(p.refused)
+	}
+	p.refused[digest] = refusedModule{err, time.Now().Add(refusedFor)}
 }
 
 // compile checks a module and has a child compile it into a fresh folder.
@@ -85,6 +124,7 @@ func (p *Pool) compile(digest string, memory uint64) error {
 		return fmt.Errorf("sandbox folder: %w", err)
 	}
 	if err := p.compileInto(fresh, module); err != nil {
+		p.remember(digest, err)
 		return err
 	}
 	return p.cache.adopt(fresh, digest)
