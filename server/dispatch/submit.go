@@ -96,6 +96,9 @@ func (d *Dispatcher) prepare(ctx context.Context, s Submission) (preparedRun, er
 	}
 	work := s.Work
 	work.Version, work.Params = v.Version, params
+	if work.Target.Mode == "" {
+		work.Target.Mode = octopus.TargetAny
+	}
 	return preparedRun{run: d.runOf(s, work, v), model: d.modelOf(s, work, v, m, idempotent)}, nil
 }
 

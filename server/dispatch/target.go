@@ -63,6 +63,7 @@ func (d *Dispatcher) resolveAll(ctx context.Context, t octopus.Target, p *prepar
 	if err != nil {
 		return err
 	}
+	d.roster.changed("") // hints may be on their way: who runs it is decided by what is stored now
 	matching, err := d.roster.all(ctx, d, selector)
 	if err != nil {
 		return err
