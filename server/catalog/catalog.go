@@ -101,10 +101,10 @@ func (c *Catalog) SetStatus(ctx context.Context, name, version string, status oc
 	if err != nil {
 		return err
 	}
-	switch {
-	case v.Status == status:
+	switch v.Status {
+	case status:
 		return nil
-	case v.Status == octopus.VersionRevoked:
+	case octopus.VersionRevoked:
 		return octopus.Errorf(octopus.CodeConflict, "%s %s was revoked for good; upload a new version instead.", name, version)
 	}
 	if err := c.store.SetVersionStatus(ctx, name, version, status); err != nil {

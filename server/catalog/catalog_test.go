@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -221,7 +222,7 @@ func TestCheck(t *testing.T) {
 	}
 	for params, field := range map[string]string{`{}`: "/params/url", `{"url":1}`: "/params/url", `{"url":"x","n":"y"}`: "/params/n"} {
 		_, err := c.Check(t.Context(), v, "run", json.RawMessage(params))
-		e, ok := err.(*octopus.Error)
+		e, ok := errors.AsType[*octopus.Error](err)
 		if !ok || e.Code != octopus.CodeInvalid || len(e.Fields) != 1 || e.Fields[0].Field != field {
 			t.Errorf("%s: %v", params, err)
 		}

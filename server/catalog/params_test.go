@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,7 +119,7 @@ func TestFaults(t *testing.T) {
 		t.Run(params, func(t *testing.T) {
 			t.Parallel()
 			_, err := compileText(t, schema).Check(json.RawMessage(params))
-			e, ok := err.(*octopus.Error)
+			e, ok := errors.AsType[*octopus.Error](err)
 			if !ok || e.Code != octopus.CodeInvalid || len(e.Fields) == 0 {
 				t.Fatalf("got %v", err)
 			}

@@ -106,7 +106,9 @@ func (c *converter) mapping(n *yaml.Node, depth int) error {
 		if i > 0 {
 			c.out.WriteByte(',')
 		}
-		c.value(key.Value)
+		if err := c.value(key.Value); err != nil {
+			return fmt.Errorf("line %d: %w", key.Line, err)
+		}
 		c.out.WriteByte(':')
 		if err := c.node(n.Content[i+1], depth+1); err != nil {
 			return err
