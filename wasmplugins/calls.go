@@ -1,6 +1,7 @@
 package wasmplugins
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,8 @@ func (e *execution) call(payload []byte) error {
 		}
 		return e.answer([]byte(`{"cancelled":false}`), nil)
 	}
-	return e.answer(e.broker.Call(ctx, strings.ToValidUTF8(op, "?"), req))
+	// The frame is reused; a broker may keep what it was asked.
+	return e.answer(e.broker.Call(ctx, strings.ToValidUTF8(op, "?"), bytes.Clone(req)))
 }
 
 // callContext ends with the job, and at its deadline.
