@@ -85,6 +85,7 @@
     let shown = stream.state;
     if (shown === "live" && t - stream.heard > silentAfter) shown = "stale";
     if (shown !== "live" && t - stream.since > staleAfter) shown = "stale";
+    if (!navigator.onLine) shown = "stale";
     if (shown === "connecting") shown = "reconnecting";
     const words = {
       live: "Live",
@@ -131,7 +132,7 @@
     if (source?.id === "live") retryFirst(source);
   });
 
-  window.addEventListener("offline", () => { setState("reconnecting"); stream.since = 0; badge(); });
+  window.addEventListener("offline", () => { setState("reconnecting"); });
   window.addEventListener("online", () => { live()?._htmx?.sse?.delayCanceller?.(); });
 
   document.addEventListener("beat", (e) => {
@@ -432,9 +433,16 @@
       t.dataset.timed = "1";
       setTimeout(() => t.remove(), 8000);
     }
+    for (const el of $$("[data-count-of]")) setText(el, String($(el.dataset.countOf)?.children.length ?? 0));
+    const titled = $("[data-title]");
+    if (titled) document.title = titled.dataset.title;
     tick(true);
   }
-  document.addEventListener("htmx:after:swap", () => ready());
+  document.addEventListener("htmx:after:swap", (e) => {
+    ready();
+    // A form that was asked for gets the focus: what chose it has done its work.
+    if (e.detail.ctx?.target?.id === "run-place") $("#run-place :is(input:not([type=hidden]),select,textarea)")?.focus();
+  });
   document.addEventListener("DOMContentLoaded", () => ready());
   let beats = 0;
   setInterval(() => tick(++beats % 30 === 0), 1000);

@@ -153,3 +153,18 @@ func shortList(v Value) bool {
 	}
 	return true
 }
+
+// reasonIsNews reports whether the reason says more than the result below it does.
+func (m Execution) reasonIsNews() bool {
+	x := m.X
+	return x.Reason != nil && x.Status.Terminal() && x.Status != octopus.Succeeded &&
+		(m.Result == nil || m.Result.Message != x.Reason.Message)
+}
+
+// what is the plugin that runs, and its action where the title does not say it.
+func (m Execution) what() string {
+	if m.X.TaskName != "" {
+		return m.X.Plugin + " " + m.X.PluginVersion + " · " + m.X.Action + " "
+	}
+	return m.X.Plugin + " " + m.X.PluginVersion + " "
+}

@@ -22,6 +22,15 @@ type Field struct {
 	Error       string
 	Min, Max    string
 	Step        string
+	Default     string // of a select: what is used where nothing is chosen
+}
+
+// defaultLabel is the choice of a select that chooses nothing.
+func (f Field) defaultLabel() string {
+	if f.Default != "" {
+		return f.Default + " (default)"
+	}
+	return "–"
 }
 
 // id is the element's id: names have dots, which selectors read as classes.

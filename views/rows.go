@@ -67,3 +67,11 @@ func runWord(r octopus.Run) string {
 	}
 	return Plural(r.Total, "execution", "executions")
 }
+
+// runSub is the line under a run's title.
+func runSub(r octopus.Run) string {
+	if r.TaskName != "" {
+		return r.Plugin + " " + r.Version + " · " + r.Action
+	}
+	return "ad hoc by " + r.CreatedBy + " via " + r.Source
+}

@@ -128,8 +128,14 @@ func actionView(a spec.Action) views.PluginAction {
 // asked lists what a plugin asks for. Missing sentences name the plugin, phrases do not: they end alike.
 func asked(caps spec.Capabilities, missing []string) (out []views.Capability) {
 	reasons := reasonsOf(caps)
+	said := ""
 	for _, phrase := range caps.Missing(spec.Capabilities{}) {
 		c := views.Capability{Title: phrase, Granted: true, Reason: reasons(phrase)}
+		if c.Reason == said {
+			c.Reason = "" // one reason for several lines is said once
+		} else {
+			said = c.Reason
+		}
 		for _, m := range missing {
 			if strings.HasSuffix(m, phrase+".") {
 				c.Granted = false

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -58,9 +59,11 @@ func (s *Web) showProfile(w http.ResponseWriter, r *http.Request, status int, m 
 	if m.Sessions, err = s.cfg.Store.UserSessions(ctx, user.ID); err != nil {
 		return err
 	}
-	if m.Tokens, err = s.cfg.Auth.MyTokens(ctx, who); err != nil {
+	tokens, err := s.cfg.Auth.MyTokens(ctx, who)
+	if err != nil {
 		return err
 	}
+	m.Tokens = slices.DeleteFunc(tokens, func(t octopus.Token) bool { return !t.RevokedAt.IsZero() })
 	return s.render(w, r, status, views.ProfilePage(m))
 }
 

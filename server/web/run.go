@@ -55,11 +55,24 @@ func (s *Web) pick(ctx context.Context, query, current string) ([]views.Choice, 
 			q := url.Values{"plugin": {p.Name}, "action": {a.Name}}
 			out = append(out, views.Choice{
 				Plugin: p.Name, Action: a.Name, Description: cmp.Or(a.Description, p.Description),
-				Href: "/run?" + q.Encode(), Current: p.Name == current,
+				Href: "/run?" + q.Encode(), Current: p.Name == current, Icon: iconFor(p.Name),
 			})
 		}
 	}
 	return out, nil
+}
+
+// iconFor tells well-known kinds of plugins apart at a glance.
+func iconFor(plugin string) string {
+	for _, known := range []struct{ part, icon string }{
+		{"http", "external-link"}, {"disk", "hard-drive"}, {"dns", "git-branch"}, {"tls", "lock"}, {"tcp", "link"},
+		{"system", "cpu"}, {"echo", "terminal"}, {"noop", "zap"}, {"backup", "database"}, {"sql", "database"},
+	} {
+		if strings.Contains(plugin, known.part) {
+			return known.icon
+		}
+	}
+	return "puzzle"
 }
 
 func matches(words []string, m spec.Manifest, a spec.Action) bool {
@@ -156,7 +169,6 @@ func (s *Web) runFields(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m.Compact = true
 	return s.render(w, r, http.StatusOK, views.RunFields(*m))
 }
 

@@ -134,7 +134,7 @@ func (p property) field(value json.RawMessage, problem string) views.Field {
 		}
 		f.Checked, f.Value, f.Required = f.Value == "true", "", false
 	case "select":
-		f.Options = p.options(f.Value)
+		f.Options, f.Default = p.options(f.Value), inputText("text", p.Default)
 	case "number":
 		f.Step = "any"
 		if p.Type == "integer" {
@@ -161,11 +161,10 @@ func (p property) placeholder(kind string) string {
 func (p property) options(chosen string) (out []views.Option) {
 	for _, e := range p.Enum {
 		text := inputText("text", e)
-		label := text
-		if string(e) == string(p.Default) {
-			label += " (default)"
+		if !p.required && string(e) == string(p.Default) {
+			continue // it is what choosing nothing means
 		}
-		out = append(out, views.Option{Value: text, Label: label, Selected: text == chosen})
+		out = append(out, views.Option{Value: text, Label: text, Selected: text == chosen})
 	}
 	return out
 }

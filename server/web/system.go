@@ -83,7 +83,7 @@ func (s *Web) checks(h store.Health) []views.Check {
 func cacheRegions(stats []cache.RegionStats) (out []views.CacheRegion) {
 	for _, r := range stats {
 		c := views.CacheRegion{
-			Name: string(r.Region), TTL: r.TTL.String(), Items: r.Items, Hits: r.Hits, Misses: r.Misses, Evictions: r.Evictions, HitRate: "–",
+			Name: string(r.Region), TTL: views.Span(r.TTL), Items: r.Items, Hits: r.Hits, Misses: r.Misses, Evictions: r.Evictions, HitRate: "–",
 		}
 		if all := r.Hits + r.Misses; all > 0 {
 			c.HitRateFraction = float64(r.Hits) / float64(all)

@@ -20,6 +20,9 @@ type stretch struct {
 	open         time.Time
 }
 
+// goingOn are the labels of stretches that have not ended.
+var goingOn = map[string]string{"Waited": "Waiting", "Handed over": "Handing over", "Getting ready": "Getting ready"}
+
 // stretches cuts an execution's life: waiting, hand-over, download, compilation, getting ready, running.
 func stretches(x octopus.Execution) (out []stretch) {
 	end := x.FinishedAt
@@ -31,7 +34,7 @@ func stretches(x octopus.Execution) (out []stretch) {
 			to = end
 		}
 		if to.IsZero() {
-			out = append(out, stretch{class: class, label: label, open: from})
+			out = append(out, stretch{class: class, label: goingOn[label], open: from})
 			return true
 		}
 		out = append(out, stretch{class: class, label: label, took: max(to.Sub(from), 0)})

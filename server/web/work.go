@@ -153,8 +153,8 @@ func (s *Web) workView(r *http.Request, c chosen, f workForm) (*views.Work, erro
 		Plugin: c.version.Plugin, Version: f.work.Version, Action: c.action.Name, Description: c.action.Description,
 		Target: target, Problem: f.problem, Errors: maps.Clone(f.problems), Idempotent: c.action.Idempotent,
 		OnLost: string(f.work.OnLost), MayGrant: allow(r, auth.GrantManage) == nil,
-		Missing: s.cfg.Catalog.MissingGrants(ctx, c.version),
-		Fields:  s.fieldsOf(c.props, f.work.Params, f.typed, f.problems),
+		Missing: s.cfg.Catalog.MissingGrants(ctx, c.version), Compact: true,
+		Fields: s.fieldsOf(c.props, f.work.Params, f.typed, f.problems),
 	}
 	m.TimeoutHint = "30s"
 	if t := time.Duration(c.manifest.Limits.Timeout); t > 0 {
