@@ -34,13 +34,24 @@ type conn struct {
 // closeWait is how long the peer may take to answer a close, and a write to be taken.
 const closeWait = 5 * time.Second
 
-// run says hello, then reads until the connection ends. It is the connection's only reader.
+// run says hello, then leaves reading to a fresh goroutine: decoding the hello and opening the session grew this
+// one's stack, and an idle connection should not keep that.
 func (c *conn) run() {
-	defer c.hub.wg.Done()
 	cause, err := c.greet()
-	if err == nil {
-		cause = c.read()
+	c.agent = octopus.Agent{ID: c.agent.ID, Name: c.agent.Name} // the rest is the session's now
+	if err != nil {
+		c.end(cause)
+		return
 	}
+	go c.loop()
+}
+
+// loop reads until the connection ends. It is the connection's only reader.
+func (c *conn) loop() { c.end(c.read()) }
+
+// end leaves nothing of the connection.
+func (c *conn) end(cause string) {
+	defer c.hub.wg.Done()
 	if c.session != nil {
 		c.flush()
 		c.session.Detach(cause)

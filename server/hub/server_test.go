@@ -34,6 +34,7 @@ type server struct {
 	hub      *hub.Hub
 	http     *httptest.Server
 	stop     func()
+	bulk     []byte // hash of a join token for any number of machines
 }
 
 // settings are what a test turns.
