@@ -156,15 +156,10 @@ func (c *cache) adopt(fresh, digest string) error {
 	if err := removeAll(target); err != nil {
 		return fmt.Errorf("compiled module: %w", err)
 	}
-	// A folder that is read-only cannot be moved by its owner on every
-	// system: its parent link is an entry in it.
-	if err := os.Chmod(fresh, 0o700); err != nil {
-		return fmt.Errorf("compiled module: %w", err)
-	}
 	if err := os.Rename(fresh, target); err != nil {
 		return fmt.Errorf("compiled module: %w", err)
 	}
-	return os.Chmod(target, 0o555)
+	return nil
 }
 
 // drop forgets a compiled module that a runner could not use.

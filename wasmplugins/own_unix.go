@@ -4,9 +4,16 @@ package wasmplugins
 
 import "os"
 
-// own makes a file of a compile child this process's, and read-only. Its
-// parents are closed to others, so that "all may read" means the runners.
+// own makes a file of a compile child this process's. Where runners have a
+// user of their own they may read it, which the parents let nobody else;
+// elsewhere folders stay writable, so that people can delete the data folder.
 func own(path string, folder bool) error {
+	if os.Getuid() != 0 {
+		if folder {
+			return os.Chmod(path, 0o700)
+		}
+		return os.Chmod(path, 0o400)
+	}
 	if err := os.Lchown(path, os.Getuid(), os.Getgid()); err != nil {
 		return err
 	}
