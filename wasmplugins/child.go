@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,7 @@ type child struct {
 	stderr *tail
 	gone   chan struct{} // closed when it was reaped
 	job    io.Closer     // Windows: the job object
+	forget func()        // macOS: removes the note of it
 
 	key       key
 	hello     frame.Hello
@@ -132,6 +134,7 @@ func (p *Pool) launch(c *child) error {
 		return err
 	}
 	c.job = confine(c.cmd.Process.Pid, p.c.Log)
+	c.forget = recordRunner(filepath.Join(p.c.Dir, "runners"), c.cmd.Process.Pid)
 	p.mu.Lock()
 	p.children[c] = struct{}{}
 	closed := p.closed
@@ -149,6 +152,7 @@ func (p *Pool) launch(c *child) error {
 // reap waits for the process and gives its place back.
 func (p *Pool) reap(c *child) {
 	_ = c.cmd.Wait()
+	c.forget()
 	if c.job != nil {
 		c.job.Close()
 	}

@@ -121,6 +121,7 @@ func NewPool(c PoolConfig) (*Pool, error) {
 	if p.cache, err = newCache(c.Dir); err != nil {
 		return nil, err
 	}
+	killRecorded(filepath.Join(c.Dir, "runners"))
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.starter = newStarter()
 	if p.level, err = p.probe(); err != nil {
