@@ -54,12 +54,8 @@ func (p *Pool) take(k key, timeout time.Duration) (*child, chan struct{}, error)
 	if p.closed {
 		return nil, nil, ErrClosed
 	}
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if c := p.idle[i]; c.key == k && c.cpu-c.used > 2*timeout {
-			p.idle = append(p.idle[:i], p.idle[i+1:]...)
-			c.idling = false
-			return c, nil, nil
-		}
+	if c := p.takeIdle(k, timeout); c != nil {
+		return c, nil, nil
 	}
 	for !p.fits(k) && len(p.idle) > 0 {
 		p.dropIdle(0) // the one that waited longest
@@ -72,6 +68,18 @@ func (p *Pool) take(k key, timeout time.Duration) (*child, chan struct{}, error)
 	wait := make(chan struct{})
 	p.waiting = append(p.waiting, wait)
 	return nil, wait, nil
+}
+
+// takeIdle returns the last used idle runner for k, or nil. p.mu is held.
+func (p *Pool) takeIdle(k key, timeout time.Duration) *child {
+	for i := len(p.idle) - 1; i >= 0 && !p.closed; i-- {
+		if c := p.idle[i]; c.key == k && c.cpu-c.used > 2*timeout {
+			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			c.idling = false
+			return c
+		}
+	}
+	return nil
 }
 
 // fits says whether one more runner may start. p.mu is held.

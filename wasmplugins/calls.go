@@ -88,7 +88,7 @@ func (e *execution) cancelled() bool {
 // answer sends a reply, or what went wrong: {"error": {"code", "message"}}.
 func (e *execution) answer(reply []byte, failed error) error {
 	errno := int32(0)
-	if failed == nil && len(reply) > frame.MaxCall {
+	if failed == nil && len(reply) > frame.MaxReply {
 		failed = &OpError{Errno: ErrnoTooBig, Code: "too_large", Message: "The reply is too large for a host call."}
 	}
 	if failed != nil {

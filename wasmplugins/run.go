@@ -85,6 +85,12 @@ func (p *Pool) runner(ctx context.Context, job Job) (c *child, prepared Prepared
 		return nil, prepared, err
 	}
 	k := key{job.Digest, job.Memory}
+	p.mu.Lock()
+	c = p.takeIdle(k, job.Timeout)
+	p.mu.Unlock()
+	if c != nil {
+		return c, Prepared{Warm: true}, nil
+	}
 	for again := false; ; again = true {
 		prep, err := p.Prepare(ctx, job.Digest, job.Memory)
 		if err != nil {

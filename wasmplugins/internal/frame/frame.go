@@ -26,7 +26,8 @@ const (
 // Caps of payloads, in bytes.
 const (
 	headerSize = 5
-	MaxCall    = 24 << 20 // a host call's request, and its reply
+	MaxCall    = 8 << 20  // a host call's request
+	MaxReply   = 16 << 20 // and its reply: 10 MiB in base64
 	MaxPiece   = 256 << 10
 	MaxLog     = 128 << 10
 	MaxNote    = 8 << 10
@@ -40,7 +41,7 @@ var ErrHostile = errors.New("broken frame")
 
 // caps of what a pool accepts, and what a runner accepts.
 var caps = [...]uint32{
-	Init: MaxControl, Run: MaxRequest, Reply: MaxCall + 8,
+	Init: MaxControl, Run: MaxRequest, Reply: MaxReply + 8,
 	Ready: MaxControl, Log: MaxLog, Note: MaxNote, Call: MaxCall + 64, Out: MaxPiece, End: MaxControl,
 }
 
