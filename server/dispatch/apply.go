@@ -13,6 +13,9 @@ import (
 // topicQueued hints at work that waits: ID is its pool, or the agent that it is bound to.
 const topicQueued = "queued"
 
+// topicCancels hints at a cancel for an agent that is connected to another server: ID is the agent.
+const topicCancels = "cancels"
+
 // stepped is what a step did.
 type stepped struct {
 	event   event
@@ -81,6 +84,9 @@ func (d *Dispatcher) do(s stepped, e effect) {
 	session := d.sessions[s.agent()]
 	if session == nil || session.closed {
 		d.mu.Unlock()
+		if e.kind == sendCancel && d.shared {
+			d.publish(bus.Hint{Topic: topicCancels, ID: s.agent()})
+		}
 		return
 	}
 	m := session.note(s.x, e, d.cfg.Now())

@@ -92,7 +92,7 @@ func (d *Dispatcher) remember(s *Session) {
 	d.journals[s.agentID] = s.journal
 	kept := make(map[string]*holding)
 	for id, h := range s.held {
-		if h.running {
+		if h.taken { // its go may be under way
 			kept[id] = h
 		}
 	}

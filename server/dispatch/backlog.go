@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"time"
+
 	"octopus/internal/octopus"
 	"octopus/server/bus"
 )
@@ -12,6 +14,9 @@ type backlog struct {
 	queued  map[string]bool // something waits there, as far as known
 	ripe    map[string]bool // worth a claim: something may have changed since the last one
 	unknown bool            // hints were lost: read it again
+
+	read      time.Time // when it was read last
+	explained time.Time // when the reasons of waits were looked at last
 }
 
 // bound marks a key as an agent's id.

@@ -20,6 +20,7 @@ type Dispatcher struct {
 	cfg     Config
 	rules   rules
 	store   *store.Store
+	shared  bool      // other servers may use the same database
 	started time.Time // silence is counted from here at the earliest
 
 	base  context.Context // of what agents report: outlives their requests
@@ -31,6 +32,7 @@ type Dispatcher struct {
 	offers  offerCache
 	roster  roster
 	waiters waiters
+	reasons reasons
 
 	mu       sync.Mutex          // guards what follows
 	sessions map[string]*Session // connected agents by id
@@ -48,6 +50,7 @@ func New(c Config) *Dispatcher {
 		cfg:      c,
 		rules:    rules{offerTTL: c.OfferTTL, cancelGrace: c.CancelGrace, slack: c.TimeoutSlack, backoff: c.RetryBackoff},
 		store:    c.Store,
+		shared:   c.Store.Dialect() == "postgres",
 		started:  c.Now(),
 		steps:    newLanes(maxPending),
 		hello:    newLanes(maxPending),

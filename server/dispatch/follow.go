@@ -1,83 +1,15 @@
 package dispatch
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
 	"octopus/server/bus"
-	"octopus/server/store"
 )
-
-// recover reads what an earlier process left behind, before timers run.
-func (d *Dispatcher) recover(ctx context.Context) error {
-	if err := d.closeOldSessions(ctx); err != nil {
-		return err
-	}
-	if err := d.findOrphans(ctx); err != nil {
-		return err
-	}
-	d.moreToExpand(ctx)
-	d.wakeClaim()
-	return nil
-}
-
-// closeOldSessions ends the sessions of servers that are gone. With SQLite there is no other server.
-func (d *Dispatcher) closeOldSessions(ctx context.Context) error {
-	servers, err := d.store.Servers(ctx)
-	if err != nil {
-		return fmt.Errorf("servers: %w", err)
-	}
-	for _, s := range servers {
-		if s.ID == d.cfg.ServerID || d.store.Dialect() == "postgres" && s.Alive(d.store.Now()) {
-			continue
-		}
-		if _, err := d.store.CloseServerSessions(ctx, s.ID, "the server stopped"); err != nil {
-			return fmt.Errorf("old sessions: %w", err)
-		}
-	}
-	return nil
-}
-
-// findOrphans makes absent the agents that hold executions and are not connected here. They get their whole time to
-// come back: silence counts from the start of this server at the earliest.
-func (d *Dispatcher) findOrphans(ctx context.Context) error {
-	page := store.Page{Limit: store.MaxLimit}
-	for {
-		list, next, err := d.store.Executions(ctx, store.ExecutionFilter{Statuses: []octopus.Status{octopus.Running}}, page)
-		if err != nil {
-			return fmt.Errorf("running executions: %w", err)
-		}
-		d.mu.Lock()
-		for _, x := range list {
-			d.orphan(x)
-		}
-		d.mu.Unlock()
-		if page.Cursor = next; next == "" {
-			return nil
-		}
-	}
-}
-
-// orphan notes an execution whose agent is not here. d.mu is held.
-func (d *Dispatcher) orphan(x octopus.Execution) {
-	if d.sessions[x.AgentID] != nil {
-		return
-	}
-	a := d.absent[x.AgentID]
-	if a == nil {
-		a = &absence{lastHeard: d.cfg.Now(), name: x.AgentName, held: make(map[string]*holding)}
-		d.absent[x.AgentID] = a
-	}
-	if a.held[x.ID] == nil {
-		a.held[x.ID] = holdingOf(x)
-	}
-}
 
 // orphanEvery is how often executions are looked for whose server is gone, where there may be others.
 const orphanEvery = 30 * time.Second
@@ -88,7 +20,7 @@ func (d *Dispatcher) followLoop(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
-	sub := d.cfg.Bus.Subscribe(1024, "agents", "plugins", topicQueued, "cache:"+regionBroadcast, "broadcast")
+	sub := d.cfg.Bus.Subscribe(1024, "agents", "plugins", topicQueued, "cache:"+regionBroadcast, "broadcast", topicCancels)
 	defer sub.Close()
 	tick := time.NewTicker(orphanEvery)
 	defer tick.Stop()
@@ -102,12 +34,35 @@ func (d *Dispatcher) followLoop(ctx context.Context) {
 			}
 			d.follow(ctx, h)
 		case <-tick.C:
-			if d.store.Dialect() == "postgres" {
-				if err := d.findOrphans(ctx); err != nil && ctx.Err() == nil {
-					d.cfg.Log.Warn("orphans not read", "err", err)
-				}
+			if d.shared {
+				d.lookAround(ctx)
 			}
 		}
+	}
+}
+
+// lookAround finds what other servers left behind: executions of servers that died, cancels that nobody heard of.
+func (d *Dispatcher) lookAround(ctx context.Context) {
+	if err := d.findOrphans(ctx); err != nil && ctx.Err() == nil {
+		d.cfg.Log.Warn("orphans not read", "err", err)
+	}
+	ids := make([]string, 0)
+	for _, s := range d.connected() {
+		ids = append(ids, s.agentID)
+	}
+	for part := range slices.Chunk(ids, 500) {
+		d.undelivered(ctx, part)
+	}
+}
+
+// undelivered sends cancels that were asked for at another server.
+func (d *Dispatcher) undelivered(ctx context.Context, agentIDs []string) {
+	list, err := d.store.UndeliveredCancels(ctx, agentIDs)
+	if err != nil {
+		return // looked at again later
+	}
+	for _, x := range list {
+		d.do(stepped{x: x, before: x}, effect{kind: sendCancel, fence: x.Fence, grace: d.rules.cancelGrace})
 	}
 }
 
@@ -140,6 +95,10 @@ func (d *Dispatcher) follow(ctx context.Context, h bus.Hint) {
 		d.backlog.add(h.ID)
 		d.mu.Unlock()
 		d.wakeClaim()
+	case topicCancels:
+		if _, here := d.Presence(h.ID); here {
+			d.undelivered(ctx, []string{h.ID})
+		}
 	default:
 		d.broadcastAll(ctx)
 	}
@@ -169,15 +128,7 @@ func (d *Dispatcher) agentChanged(ctx context.Context, id string) {
 	}
 	d.mu.Lock()
 	changed := s.name != a.Name || s.drained != a.Drained
-	if d.names[s.name] == s {
-		delete(d.names, s.name)
-	}
-	d.leave(s)
-	s.know(a)
-	if !s.closed {
-		d.names[s.name] = s
-		d.join(s)
-	}
+	d.learn(s, a)
 	d.backlog.revive()
 	any := d.backlog.any()
 	d.mu.Unlock()
@@ -189,114 +140,24 @@ func (d *Dispatcher) agentChanged(ctx context.Context, id string) {
 	}
 }
 
+// learn takes over what the server decides about an agent, and moves it between pools where its labels changed.
+// d.mu is held.
+func (d *Dispatcher) learn(s *Session, a octopus.Agent) {
+	before, name := s.labels, s.name
+	s.know(a)
+	if s.closed || maps.Equal(before, s.labels) && name == s.name {
+		return
+	}
+	if d.names[name] == s {
+		delete(d.names, name)
+	}
+	d.names[s.name] = s
+	d.leave(s)
+	d.join(s)
+}
+
 // end closes the connection and the session.
 func (s *Session) end(code int, why string) {
 	s.link.Close(code, why, 0, 0)
 	s.Detach(why)
-}
-
-// maxPrefetch is how many modules an agent is told to have ready.
-const maxPrefetch = 20
-
-// prefetch names the modules that the agent may need soon.
-func (d *Dispatcher) prefetch(ctx context.Context, s *Session) {
-	if m, err := d.modules(ctx); err == nil && len(m) > 0 {
-		s.send(&wire.Prefetch{Modules: m})
-	}
-}
-
-// modules are those that are published, enabled and granted, the most used first.
-func (d *Dispatcher) modules(ctx context.Context) ([]wire.Module, error) {
-	if m, ok := d.offers.prefetchList(); ok {
-		return m, nil
-	}
-	plugins, err := d.store.Plugins(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("plugins: %w", err)
-	}
-	slices.SortStableFunc(plugins, func(a, b octopus.Plugin) int { return cmp.Compare(b.Runs, a.Runs) })
-	list := []wire.Module{}
-	for _, p := range plugins {
-		if len(list) >= maxPrefetch || !p.Enabled || len(p.Versions) == 0 {
-			continue
-		}
-		v := p.Versions[0]
-		if v.Status != octopus.VersionPublished || len(d.cfg.Catalog.MissingGrants(ctx, v)) > 0 {
-			continue
-		}
-		m, err := d.cfg.Catalog.Manifest(ctx, v.Digest)
-		if err != nil {
-			continue
-		}
-		list = append(list, wire.Module{Plugin: p.Name, Version: v.Version, Digest: v.Digest, Size: v.Size, Memory: orElse(uint64(m.Limits.Memory), defaultMemory)})
-	}
-	d.offers.keepPrefetch(list)
-	return list, nil
-}
-
-func (d *Dispatcher) prefetchAll(ctx context.Context) {
-	m, err := d.modules(ctx)
-	if err != nil || len(m) == 0 {
-		return
-	}
-	for _, s := range d.connected() {
-		s.send(&wire.Prefetch{Modules: m})
-	}
-}
-
-// connected lists the sessions.
-func (d *Dispatcher) connected() []*Session {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := make([]*Session, 0, len(d.sessions))
-	for _, s := range d.sessions {
-		list = append(list, s)
-	}
-	return list
-}
-
-// maxBroadcast bounds the broadcast entries that agents get.
-const maxBroadcast = 1000
-
-// sendBroadcast gives an agent every entry of the broadcast region.
-func (d *Dispatcher) sendBroadcast(ctx context.Context, s *Session) error {
-	m, err := d.broadcast(ctx)
-	if err != nil {
-		return err
-	}
-	s.send(m)
-	return nil
-}
-
-func (d *Dispatcher) broadcast(ctx context.Context) (*wire.Broadcast, error) {
-	entries, err := d.store.CacheList(ctx, regionBroadcast, "", maxBroadcast)
-	if err != nil {
-		return nil, fmt.Errorf("broadcast entries: %w", err)
-	}
-	m := &wire.Broadcast{Reset: true, Entries: []wire.BroadcastEntry{}}
-	now, size := d.store.Now(), 0
-	for _, e := range entries {
-		ttl := int64(0)
-		if !e.ExpiresAt.IsZero() {
-			if ttl = e.ExpiresAt.Sub(now).Milliseconds(); ttl <= 0 {
-				continue
-			}
-		}
-		if size += len(e.Key) + len(e.Value) + 64; size > wire.MaxFrame/2 {
-			break
-		}
-		m.Entries = append(m.Entries, wire.BroadcastEntry{Name: e.Key, Value: json.RawMessage(e.Value), TTLMS: ttl})
-	}
-	return m, nil
-}
-
-func (d *Dispatcher) broadcastAll(ctx context.Context) {
-	m, err := d.broadcast(ctx)
-	if err != nil {
-		d.cfg.Log.Warn("broadcast entries not sent", "err", err)
-		return
-	}
-	for _, s := range d.connected() {
-		s.send(m)
-	}
 }

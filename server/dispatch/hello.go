@@ -120,6 +120,9 @@ func (s *Session) answer(ctx context.Context, it wire.Item) (wire.AnsweredItem, 
 	}
 	h := holdingOf(r.x)
 	h.fence, h.taken = it.Fence, true
+	if out.Answer == wire.AnswerCancel {
+		h.cancelled, h.grace = s.d.cfg.Now(), s.d.rules.cancelGrace // repeated until the agent confirms it
+	}
 	h.running = out.Answer == wire.AnswerGo || out.Answer == wire.AnswerKeep || r.x.Status == octopus.Running && r.x.Fence == it.Fence
 	return out, h, nil
 }

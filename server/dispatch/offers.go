@@ -118,7 +118,7 @@ func (d *Dispatcher) sendOffer(ctx context.Context, x octopus.Execution) error {
 	if s != nil {
 		s.reserved = max(s.reserved-1, 0)
 	}
-	if err != nil || f.refusal != "" || s == nil || s.closed {
+	if err != nil || f.refusal != "" || s == nil || s.closed || !s.ready {
 		d.mu.Unlock()
 		d.takeBack(x, f.refusal)
 		return err

@@ -136,7 +136,44 @@ func (d *Dispatcher) why(x octopus.Execution) (code, message string) {
 	if x.BoundAgent != "" {
 		return d.whyAgent(x.BoundAgent)
 	}
-	return d.whyPool(x.Pool)
+	now := d.cfg.Now()
+	if r, ok := d.reasons.get(x.Pool, now); ok {
+		return r.code, r.message
+	}
+	code, message = d.whyPool(x.Pool)
+	d.reasons.put(x.Pool, reason{code, message, now})
+	return code, message
+}
+
+// reason is why a pool has no room, as of a moment.
+type reason struct {
+	code, message string
+	at            time.Time
+}
+
+// reasonsLive is how long a pool's reason is taken as it was: under load hundreds of runs a second ask for it.
+const reasonsLive = 500 * time.Millisecond
+
+// reasons remembers why pools have no room.
+type reasons struct {
+	mu     sync.Mutex
+	byPool map[string]reason
+}
+
+func (r *reasons) get(pool string, now time.Time) (reason, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found, ok := r.byPool[pool]
+	return found, ok && now.Sub(found.at) < reasonsLive
+}
+
+func (r *reasons) put(pool string, why reason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byPool == nil || len(r.byPool) >= maxPools {
+		r.byPool = make(map[string]reason)
+	}
+	r.byPool[pool] = why
 }
 
 func (d *Dispatcher) whyAgent(id string) (code, message string) {

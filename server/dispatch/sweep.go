@@ -201,7 +201,7 @@ func (d *Dispatcher) elsewhere(ctx context.Context, agentID string) bool {
 	if _, here := d.Presence(agentID); here {
 		return true
 	}
-	if d.store.Dialect() != "postgres" {
+	if !d.shared {
 		return false
 	}
 	a, err := d.store.Agent(ctx, agentID)
@@ -214,10 +214,27 @@ func (d *Dispatcher) elsewhere(ctx context.Context, agentID string) bool {
 	return true
 }
 
+// explainEvery is how often the reasons of waits are brought up to date.
+const explainEvery = 2 * time.Second
+
+// lookEvery is how often a server looks for work that others queued, without having heard of any.
+const lookEvery = 2 * time.Second
+
+// blind reports whether it is time to look for what others queued: hints may be lost, or there is no bus between
+// the servers. d.mu is held.
+func (d *Dispatcher) blind(now time.Time) bool {
+	return d.shared && now.Sub(d.backlog.read) >= lookEvery
+}
+
 // sweepBacklog reads what is queued while something is, and keeps the reasons of waits current.
 func (d *Dispatcher) sweepBacklog(ctx context.Context) {
+	now := d.cfg.Now()
 	d.mu.Lock()
-	idle := len(d.backlog.queued) == 0 && !d.backlog.unknown
+	idle := len(d.backlog.queued) == 0 && !d.backlog.unknown && !d.blind(now)
+	explain := now.Sub(d.backlog.explained) >= explainEvery
+	if !idle && explain {
+		d.backlog.explained = now
+	}
 	d.mu.Unlock()
 	if idle {
 		return
@@ -231,10 +248,13 @@ func (d *Dispatcher) sweepBacklog(ctx context.Context) {
 	}
 	d.mu.Lock()
 	d.backlog.replace(pools, agents)
+	d.backlog.read = now
 	any := d.backlog.any()
 	d.mu.Unlock()
 	if any {
 		d.wakeClaim()
+	}
+	if any && explain {
 		d.explainWaits(ctx)
 	}
 }

@@ -56,6 +56,9 @@ const shards = 16
 // shardQueue is how many frames wait for a shard. When it is full, its connections are not read.
 const shardQueue = 64
 
+// uploads is how many large responses are held in memory at a time.
+const uploads = 4
+
 // Hub holds the connections. Make it with [New] and give it a goroutine with [Hub.Run].
 type Hub struct {
 	cfg   Config
@@ -63,6 +66,7 @@ type Hub struct {
 	enrol *rate.Limiter
 	jobs  [shards]chan job
 	seed  maphash.Seed
+	blobs chan struct{}  // one for each upload that is in memory; the others wait
 	wg    sync.WaitGroup // connections and their writers
 
 	malformed atomic.Int64 // frames that made a connection end
@@ -103,6 +107,7 @@ func New(c Config) *Hub {
 		admit:  rate.NewLimiter(rate.Limit(c.AdmitPerSecond), max(int(c.AdmitPerSecond/2), 1)),
 		enrol:  rate.NewLimiter(enrolPerSecond, 5*enrolPerSecond),
 		seed:   maphash.MakeSeed(),
+		blobs:  make(chan struct{}, uploads),
 		conns:  make(map[*conn]struct{}),
 		agents: make(map[string]*conn),
 		idle:   make(chan struct{}),

@@ -114,6 +114,12 @@ func (h *Hub) blob(w http.ResponseWriter, r *http.Request) {
 		h.problem(w, r, err)
 		return
 	}
+	select {
+	case h.blobs <- struct{}{}:
+		defer func() { <-h.blobs }()
+	case <-r.Context().Done():
+		return
+	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBlob))
 	var over *http.MaxBytesError
 	switch {
