@@ -65,8 +65,9 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // CallOption changes one call.
 type CallOption func(*call)
 
-// WithIdempotencyKey names a create or trigger, so that repeating it returns what was made first. Without it
-// the client makes a key for each call, which covers its own repeats.
+// WithIdempotencyKey names a create or trigger, so that repeating it returns what was made first. Without this
+// option the client makes a key for each call, which covers its own repeats; "" sends none, which spares the
+// server a row.
 func WithIdempotencyKey(key string) CallOption {
 	return func(c *call) { c.header.Set("Idempotency-Key", key) }
 }
@@ -76,7 +77,7 @@ func WithWait(d time.Duration) CallOption {
 	return func(c *call) {
 		seconds := strconv.Itoa(int(min(d, time.Minute) / time.Second))
 		if c.method == http.MethodPost {
-			c.header.Set("Prefer", "wait="+seconds)
+			c.prefer("wait=" + seconds)
 			return
 		}
 		c.query.Set("wait", seconds)
@@ -89,6 +90,14 @@ type call struct {
 	query        url.Values
 	header       http.Header
 	body         []byte
+}
+
+// prefer adds to the Prefer header, in one line.
+func (c *call) prefer(what string) {
+	if before := c.header.Get("Prefer"); before != "" {
+		what = before + ", " + what
+	}
+	c.header.Set("Prefer", what)
 }
 
 // callTimeout ends a call whose context has no deadline. It is above the longest wait of the server.
@@ -199,4 +208,10 @@ func path(segments ...string) string {
 		b.WriteString(url.PathEscape(s))
 	}
 	return b.String()
+}
+
+// WithMinimal asks for the short answer: a run without its parameters and executions. It spares the server a
+// query.
+func WithMinimal() CallOption {
+	return func(c *call) { c.prefer("return=minimal") }
 }
