@@ -102,6 +102,7 @@ const setProgress = "UPDATE executions SET progress = ? WHERE id = ? AND fence =
 // progress may be lost.
 func (s *Store) SaveProgress(ctx context.Context, id string, fence int64, p octopus.Progress) error {
 	return s.write(ctx, func(t *tx) error {
+		t.writer.cache.forget(id)
 		n, err := t.exec(setProgress, progressText(&p), id, fence)
 		if err == nil && n > 0 {
 			t.hint("execution:"+id, id)

@@ -38,11 +38,19 @@ func (w *writer) disconnect() {
 	w.conn, w.statements = nil, nil
 }
 
-// broken drops a connection that does not answer, so that the next transaction makes another.
-func (w *writer) broken() {
-	if w.conn != nil && w.store.dialect != sqlite && w.conn.PingContext(context.Background()) != nil {
-		w.disconnect()
+// broken drops a connection that does not answer, so that the next transaction makes another. It reports whether
+// it did.
+func (w *writer) broken() bool {
+	if w.conn == nil || w.store.dialect == sqlite {
+		return false
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	if w.conn.PingContext(ctx) == nil {
+		return false
+	}
+	w.disconnect()
+	return true
 }
 
 // rollback ends a failed transaction. SQLite may have ended it already, which is no failure.

@@ -118,6 +118,9 @@ func (t *tx) insertExecution(x *octopus.Execution, run *octopus.Run, spread bool
 			return err
 		}
 	}
+	if x.Status == octopus.Offered { // its accept comes at once
+		t.writer.cache.put(*x)
+	}
 	t.hint("executions", x.ID)
 	t.addEvents(x, firstEvents(x))
 	return nil

@@ -66,6 +66,7 @@ func (t *tx) appendLog(c *octopus.LogChunk, body []byte) error {
 	if err != nil || c.Seq <= newest || len(c.Lines) == 0 {
 		return err
 	}
+	t.writer.cache.forget(c.ExecutionID)
 	_, err = t.exec("UPDATE executions SET last_log = ?, log_seq = ? WHERE id = ? AND log_seq < ?",
 		shorten(c.Lines[len(c.Lines)-1].Text, maxLastLog), c.Seq, c.ExecutionID, c.Seq)
 	return err

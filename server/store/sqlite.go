@@ -70,7 +70,7 @@ func sqliteDSN(path string, cache int, readOnly bool) string {
 		"foreign_keys(on)",
 		"temp_store(memory)",
 		"cache_size(" + itoa(cache) + ")",
-		"wal_autocheckpoint(4000)",
+		"wal_autocheckpoint(0)", // the checkpointer does it
 		"journal_size_limit(67108864)",
 	}}
 	if readOnly {

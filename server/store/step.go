@@ -65,7 +65,7 @@ var loadExecutionSQL = "SELECT " + executionColumns + loadExecutionWhere
 
 func (t *tx) step(id string, step StepFunc) (octopus.Execution, error) {
 	for try := 1; ; try++ {
-		x, err := loadExecution(context.Background(), t, id)
+		x, err := t.load(id)
 		if err != nil {
 			return x, t.store.notFound(err, "execution", id)
 		}
@@ -78,10 +78,19 @@ func (t *tx) step(id string, step StepFunc) (octopus.Execution, error) {
 		}
 		next, err := t.apply(&x, &change)
 		if errors.Is(err, errRaced) && try < maxTries {
+			t.writer.cache.forget(id)
 			continue
 		}
 		return next, err
 	}
+}
+
+// load reads an execution without Params and Response, from what the writer remembers where it does.
+func (t *tx) load(id string) (octopus.Execution, error) {
+	if x, ok := t.writer.cache.get(id); ok {
+		return x, nil
+	}
+	return loadExecution(context.Background(), t, id)
 }
 
 // apply writes a change to x and returns the execution as it is now.
@@ -100,6 +109,7 @@ func (t *tx) apply(x *octopus.Execution, c *Change) (octopus.Execution, error) {
 		return *x, t.store.fail("execution "+x.ID, err)
 	}
 	t.moved(x, x.Status, c.Next.Status)
+	t.writer.cache.put(c.Next)
 	if changed || len(c.Events) > 0 || c.Evidence != nil {
 		t.hintExecution(x)
 	}

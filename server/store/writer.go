@@ -42,12 +42,22 @@ type writer struct {
 	conn       *sql.Conn            // owned by the goroutine
 	statements map[string]*sql.Stmt // owned by the goroutine
 	updates    map[uint32]string    // owned by the goroutine: UPDATE texts by changed columns
+	cache      rowCache             // owned by the goroutine
+	checkpoint *checkpointer        // static; nil on PostgreSQL
 }
 
 func startWriter(ctx context.Context, s *Store) (*writer, error) {
 	w := &writer{store: s, queue: make(chan *operation, queueLength), ended: make(chan struct{}), updates: make(map[uint32]string)}
 	if err := w.connect(ctx); err != nil {
 		return nil, s.fail("writer's connection", err)
+	}
+	if s.dialect == sqlite {
+		w.cache.rows = make(map[string]octopus.Execution)
+		var err error
+		if w.checkpoint, err = startCheckpointer(s.name, w); err != nil {
+			w.disconnect()
+			return nil, s.fail("checkpointer", err)
+		}
 	}
 	go w.loop()
 	return w, nil
@@ -92,6 +102,9 @@ func (w *writer) stop() {
 func (w *writer) loop() {
 	defer close(w.ended)
 	defer w.disconnect()
+	if w.checkpoint != nil {
+		defer w.checkpoint.stop()
+	}
 	batch := make([]*operation, 0, maxBatch)
 	for op := range w.queue {
 		batch = append(batch[:0], op)
@@ -102,6 +115,9 @@ func (w *writer) loop() {
 		}
 		w.commit(batch)
 		clear(batch)
+		if w.checkpoint != nil {
+			w.checkpoint.committed(w)
+		}
 	}
 }
 
@@ -145,11 +161,11 @@ func (w *writer) attempt(batch []*operation, savepoints bool) (err error) {
 	}
 	t, err := w.begin()
 	if err != nil {
-		w.broken()
 		return err
 	}
 	defer func() {
 		if err != nil {
+			w.cache.clear()
 			w.rollback()
 		}
 	}()
@@ -187,6 +203,7 @@ func (w *writer) runOne(t *tx, op *operation, savepoint bool) error {
 		return op.err
 	}
 	t.reset(mark)
+	w.cache.clear()
 	if savepoint {
 		if err := w.execute("ROLLBACK TO operation"); err != nil {
 			return err
@@ -211,7 +228,13 @@ func protect(run func(*tx) error, t *tx) (err error) {
 }
 
 func (w *writer) begin() (*tx, error) {
-	if err := w.execute(w.store.dialect.begin); err != nil {
+	err := w.execute(w.store.dialect.begin)
+	if err != nil && w.broken() { // the database server was restarted: nothing ran yet, so that it is safe to try again
+		if err = w.ready(); err == nil {
+			err = w.execute(w.store.dialect.begin)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	t := &tx{writer: w, store: w.store, later: newDeferred()}
