@@ -113,7 +113,7 @@ func problems(list []spec.Problem) error {
 // administrator takes away stays away. Without it, a new version gets its
 // predecessor's grant where that covers all that it asks for. Where a version
 // exists with another digest (a build of other sources), the new one is
-// published as "1.0.0+<8 hex digits of its digest>".
+// published as "1.0.0+<8 hex digits of its digest>", and the other deprecated.
 func (c *Catalog) SyncBuiltins(ctx context.Context, grant bool) error {
 	plugins, err := c.builtins()
 	if err != nil {
@@ -128,11 +128,14 @@ func (c *Catalog) SyncBuiltins(ctx context.Context, grant bool) error {
 }
 
 func (c *Catalog) syncBuiltin(ctx context.Context, p builtin.Plugin, grant bool) error {
-	v, err := c.store.VersionByDigest(ctx, p.Digest)
+	v, err := c.present(ctx, p)
 	if octopus.CodeOf(err) == octopus.CodeNotFound {
 		v, err = c.publishBuiltin(ctx, p)
 	}
-	if err != nil || v.Grant != nil {
+	if err != nil {
+		return err
+	}
+	if err := c.prefer(ctx, v); err != nil || v.Grant != nil {
 		return err
 	}
 	m, err := decodeManifest(v)
@@ -143,6 +146,21 @@ func (c *Catalog) syncBuiltin(ctx context.Context, p builtin.Plugin, grant bool)
 		return nil
 	}
 	return c.Grant(ctx, v.Digest, m.Capabilities, System)
+}
+
+// present finds a built-in plugin that was published before. It reads all
+// versions, which prefer needs too, and which the first run will ask for.
+func (c *Catalog) present(ctx context.Context, p builtin.Plugin) (octopus.PluginVersion, error) {
+	known, err := c.plugin(ctx, p.Name)
+	for _, v := range known.Versions {
+		if v.Digest == p.Digest {
+			return v, nil
+		}
+	}
+	if err == nil {
+		err = octopus.Errorf(octopus.CodeNotFound, "%s has no such build.", p.Name)
+	}
+	return octopus.PluginVersion{}, err
 }
 
 func (c *Catalog) publishBuiltin(ctx context.Context, p builtin.Plugin) (octopus.PluginVersion, error) {
@@ -168,6 +186,30 @@ func (c *Catalog) publishBuiltin(ctx context.Context, p builtin.Plugin) (octopus
 	}
 	c.log.Info("built-in plugin published", "plugin", v.Plugin, "version", v.Version, "digest", v.Digest)
 	return c.store.VersionByDigest(ctx, v.Digest)
+}
+
+// prefer deprecates other builds of the same version, so that the one in this
+// binary is what runs, also after a step back to older sources. Where an
+// administrator deprecated all of them it stays so.
+func (c *Catalog) prefer(ctx context.Context, v octopus.PluginVersion) error {
+	p, err := c.plugin(ctx, v.Plugin)
+	if err != nil {
+		return err
+	}
+	replaced := false
+	for _, other := range p.Versions {
+		if other.Digest == v.Digest || other.Status != octopus.VersionPublished || compare(other.Version, v.Version) != 0 {
+			continue
+		}
+		if err := c.SetStatus(ctx, v.Plugin, other.Version, octopus.VersionDeprecated); err != nil {
+			return err
+		}
+		replaced = true
+	}
+	if replaced && v.Status == octopus.VersionDeprecated {
+		return c.SetStatus(ctx, v.Plugin, v.Version, octopus.VersionPublished)
+	}
+	return nil
 }
 
 // inherits reports whether the newest other version that has a grant was
