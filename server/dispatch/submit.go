@@ -50,6 +50,7 @@ func (d *Dispatcher) Submit(ctx context.Context, s Submission) (run octopus.Run,
 		d.release(p.offered)
 		return run, replay, err
 	}
+	d.waiters.began(run.ID)
 	d.sendOffers(ctx, p.offered)
 	for _, x := range p.executions {
 		if x.Status == octopus.Queued {

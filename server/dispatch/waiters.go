@@ -13,9 +13,31 @@ import (
 type waiters struct {
 	mu    sync.Mutex
 	byKey map[string]map[chan struct{}]bool // run or execution id
+	alive map[string]bool                   // runs that began here and of which nothing has ended yet, at most maxAlive
 }
 
-func (w *waiters) init() { w.byKey = make(map[string]map[chan struct{}]bool) }
+// maxAlive bounds the runs that are known to live. Beyond it a wait begins with a look at the database again.
+const maxAlive = 10_000
+
+func (w *waiters) init() {
+	w.byKey, w.alive = make(map[string]map[chan struct{}]bool), make(map[string]bool)
+}
+
+// began notes a run before anything of it can end: whoever waits for it need not look first.
+func (w *waiters) began(runID string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.alive) >= maxAlive {
+		clear(w.alive)
+	}
+	w.alive[runID] = true
+}
+
+func (w *waiters) lives(key string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.alive[key]
+}
 
 // add returns a channel that gets a signal when something under key ended; remove takes it away.
 func (w *waiters) add(key string) chan struct{} {
@@ -42,6 +64,7 @@ func (w *waiters) remove(key string, ch chan struct{}) {
 func (w *waiters) ended(x octopus.Execution) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	delete(w.alive, x.RunID)
 	for _, key := range [2]string{x.ID, x.RunID} {
 		for ch := range w.byKey[key] {
 			select {
@@ -72,9 +95,11 @@ func (d *Dispatcher) wait(ctx context.Context, key, topic string, max time.Durat
 	defer limit.Stop()
 	poll := time.NewTimer(pollEvery)
 	defer poll.Stop()
-	for {
-		if done, err := look(); done || err != nil {
-			return err
+	for sure := d.waiters.lives(key); ; sure = false {
+		if !sure {
+			if done, err := look(); done || err != nil {
+				return err
+			}
 		}
 		poll.Reset(pollEvery)
 		for asleep := true; asleep; {
