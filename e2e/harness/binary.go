@@ -36,10 +36,13 @@ func Binary(t testing.TB) string {
 	return built
 }
 
-// Clean removes what [Binary] built. Call it at the end of TestMain.
+// made lists the folders that outlive a single test.
+var made []string
+
+// Clean removes what the harness made for all tests of a process. Call it at the end of TestMain.
 func Clean() {
-	if built != "" && os.Getenv(EnvBinary) == "" {
-		os.RemoveAll(filepath.Dir(built))
+	for _, folder := range made {
+		os.RemoveAll(folder)
 	}
 }
 
@@ -55,6 +58,7 @@ func build() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("build folder: %w", err)
 	}
+	made = append(made, folder)
 	path := filepath.Join(folder, "octopus")
 	if _, err := run(root, "go", "build", "-o", path, "."); err != nil {
 		return "", err

@@ -83,6 +83,7 @@ func (w *World) Agent(name string, flags ...string) *Process {
 // StartAgent starts an agent without waiting for it.
 func (w *World) StartAgent(name string, flags ...string) *Process {
 	w.t.Helper()
+	seed(w.t, filepath.Join(w.Folder, "agent-"+name))
 	args := append([]string{"agent", "--server", w.URL, "--token", w.Admin.JoinToken, "--name", name,
 		"--data", filepath.Join(w.Folder, "agent-"+name)}, flags...)
 	return Start(w.t, name, w.Folder, args...)
