@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
@@ -152,5 +153,23 @@ func TestTimeout(t *testing.T) {
 	p.run(o)
 	if r := next[*wire.Result](p); r.Outcome != octopus.TimedOut || r.Reason != "timeout" || r.ElapsedMS > 1000 {
 		t.Errorf("the result is %+v", r)
+	}
+}
+
+func TestIdleAgentStopsAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	_, stop := startAgent(t, h, nil)
+	p, _ := h.peer(nil)
+	start := time.Now()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	<-p.gone
+	t.Logf("stopped in %v", time.Since(start))
+	select {
+	case <-h.peers:
+		t.Error("it connected again while it stopped")
+	default:
 	}
 }

@@ -77,7 +77,7 @@ func (a *Agent) connect(ctx context.Context) {
 	var backoff link.Backoff
 	for ctx.Err() == nil {
 		held, window, err := a.converse(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, errGoodbye) {
 			return
 		}
 		wait := backoff.Next(err, held, window)
@@ -132,6 +132,11 @@ func (a *Agent) converse(ctx context.Context) (held time.Duration, window link.W
 	a.logs.Disconnected()
 	a.calls.disconnected()
 	a.post(core.Disconnected{})
+	select {
+	case <-s.goodbye:
+		return time.Since(opened), link.Window{}, errGoodbye
+	default:
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Since(opened), s.window, context.Cause(ctx)

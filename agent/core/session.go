@@ -67,7 +67,7 @@ func (c *Core) onMessage(m wire.Message) {
 }
 
 func (c *Core) onWelcome(m *wire.Welcome) {
-	if c.welcomed { // the answer to a hello that was asked for again
+	if c.welcomed || !c.connected { // to a hello that was asked for again, or on a socket that was given up
 		return
 	}
 	c.welcomed = true
@@ -172,6 +172,9 @@ func (c *Core) itemOnTime(it *item) {
 
 // Wake is when the next Tick is due, and false when nothing waits for time.
 func (c *Core) Wake() (at time.Duration, ok bool) {
+	if c.exited {
+		return 0, false
+	}
 	note := func(t time.Duration) {
 		if !ok || t < at {
 			at, ok = t, true
@@ -189,7 +192,7 @@ func (c *Core) Wake() (at time.Duration, ok bool) {
 	for _, it := range c.order {
 		it.wake(c, note)
 	}
-	if c.stopping && c.stopAt > 0 && c.Held() > 0 {
+	if c.stopping && c.stopAt > 0 && c.now < c.stopAt && c.Held() > 0 {
 		note(c.stopAt)
 	}
 	if c.restAt > 0 {
