@@ -44,7 +44,7 @@ func (e *execution) call(payload []byte) error {
 	}
 	ctx := e.callContext()
 	if d := e.calls.wait(time.Now()); d > 0 && !pause(ctx, d) {
-		return e.answer(nil, &OpError{Errno: ErrnoCancelled, Code: spec.CodeCancelled, Message: "The execution has ended."})
+		return e.late(ctx)
 	}
 	if op == "cancelled" {
 		if e.cancelled() {
@@ -53,7 +53,22 @@ func (e *execution) call(payload []byte) error {
 		return e.answer([]byte(`{"cancelled":false}`), nil)
 	}
 	// The frame is reused; a broker may keep what it was asked.
-	return e.answer(e.broker.Call(ctx, strings.ToValidUTF8(op, "?"), bytes.Clone(req)))
+	reply, failed := e.broker.Call(ctx, strings.ToValidUTF8(op, "?"), bytes.Clone(req))
+	if ctx.Err() != nil {
+		return e.late(ctx)
+	}
+	return e.answer(reply, failed)
+}
+
+// late ends a guest whose time was up during a call: an answer would let it
+// go on until the timer, which rings at the same moment, is heard.
+func (e *execution) late(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && e.ctx.Err() == nil {
+		e.kill(spec.CodeTimeout)
+	} else {
+		e.kill(spec.CodeCancelled)
+	}
+	return ctx.Err()
 }
 
 // callContext ends with the job, and at its deadline.
