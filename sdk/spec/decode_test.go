@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -83,7 +84,7 @@ func TestDecodeResponseRefuses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r, err := DecodeResponse([]byte(c.raw))
-			bad, ok := err.(*InvalidResponse)
+			bad, ok := errors.AsType[*InvalidResponse](err)
 			if !ok {
 				t.Fatalf("accepted as %+v, %v", r, err)
 			}

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"unicode/utf8"
 )
@@ -17,7 +18,7 @@ func FuzzDecodeResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r, err := DecodeResponse(raw)
 		if err != nil {
-			bad, ok := err.(*InvalidResponse)
+			bad, ok := errors.AsType[*InvalidResponse](err)
 			if !ok || bad.Message == "" || bad.Offset < 0 || bad.Offset > int64(len(raw)) || !utf8.ValidString(bad.Message) {
 				t.Fatalf("error %#v", err)
 			}

@@ -76,7 +76,7 @@ func (r *Reader) Next() (kind byte, payload []byte, err error) {
 	}
 	r.start += headerSize
 	if err := r.fill(int(size)); err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return 0, nil, err
@@ -110,7 +110,7 @@ func (r *Reader) fill(n int) error {
 		got, err := r.r.Read(r.buf[r.end:])
 		r.end += got
 		if err != nil && r.end < n {
-			if err == io.EOF && r.end > 0 {
+			if errors.Is(err, io.EOF) && r.end > 0 {
 				return io.ErrUnexpectedEOF
 			}
 			return err

@@ -39,7 +39,7 @@ func TestFrames(t *testing.T) {
 				t.Fatalf("%s, frame %d: kind %d with %d bytes, %v", name, i, kind, len(payload), err)
 			}
 		}
-		if _, _, err := r.Next(); err != io.EOF {
+		if _, _, err := r.Next(); !errors.Is(err, io.EOF) {
 			t.Errorf("%s: after the last frame %v", name, err)
 		}
 	}
@@ -72,7 +72,7 @@ func TestPromisesTakeNoMemory(t *testing.T) {
 	t.Parallel()
 	raw := append(binary.LittleEndian.AppendUint32([]byte{Call}, MaxCall), "only this"...)
 	r := NewReader(bytes.NewReader(raw), true)
-	if _, _, err := r.Next(); err != io.ErrUnexpectedEOF || len(r.buf) > keep {
+	if _, _, err := r.Next(); !errors.Is(err, io.ErrUnexpectedEOF) || len(r.buf) > keep {
 		t.Errorf("buffer of %d bytes, %v", len(r.buf), err)
 	}
 }

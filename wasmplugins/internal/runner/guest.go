@@ -204,7 +204,7 @@ func (p *process) finish(rest []byte, f frame.Finish) error {
 
 // gone ends the process: the pool is.
 func gone(err error) {
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		fmt.Fprintln(os.Stderr, "pipe to the pool:", err)
 	}
 	os.Exit(0)

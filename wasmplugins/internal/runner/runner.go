@@ -5,6 +5,7 @@ package runner
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,7 +41,7 @@ func Main(clamp Clamp) int {
 	}
 	for {
 		kind, payload, err := p.in.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return 0
 		}
 		if err != nil || kind != frame.Run {
@@ -91,7 +92,7 @@ type fault struct {
 func (f *fault) Error() string { return f.err.Error() }
 
 func code(err error) string {
-	if f, ok := err.(*fault); ok {
+	if f, ok := errors.AsType[*fault](err); ok {
 		return f.code
 	}
 	return "sandbox"
