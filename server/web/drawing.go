@@ -278,6 +278,9 @@ func (d *drawing) logCheck(c change) []frame {
 	if err != nil {
 		return nil
 	}
+	if _, known := d.l.sent[c.id]; !known {
+		d.l.sent[c.id] = x.LogSeq
+	}
 	return []frame{logFrame(topicLogs+c.id, logChunk{Execution: c.id, Seq: x.LogSeq, Check: true})}
 }
 

@@ -166,6 +166,9 @@ func (s *Web) editTask(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if !t.DeletedAt.IsZero() {
+		return octopus.Errorf(octopus.CodeNotFound, "The task %s was deleted.", t.Name)
+	}
 	c, err := s.choose(r.Context(), t.Plugin, t.Version, t.Action)
 	if err != nil {
 		return err
