@@ -92,10 +92,11 @@ func isForeign(err error) bool {
 	return errors.Is(err, sqlite3.CONSTRAINT_FOREIGNKEY)
 }
 
-// isRetryable reports that the transaction lost against another server's and may simply be run again.
+// isRetryable reports that the transaction lost against another server's, or never got its turn, and may simply be
+// run again.
 func isRetryable(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == pgSerialization || pg.Code == pgDeadlock)
+	return errors.Is(err, sqlite3.BUSY) || errors.As(err, &pg) && (pg.Code == pgSerialization || pg.Code == pgDeadlock)
 }
 
 // notFound makes the sentence for a thing that does not exist, or passes other errors on.

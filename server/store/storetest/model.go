@@ -1,9 +1,11 @@
 package storetest
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,8 +25,18 @@ type model struct {
 	runs  map[string][]string
 }
 
+// fewerChecks makes the suite quick. Run with -rapid.checks=1000 to look harder.
+var fewerChecks = sync.OnceFunc(func() {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given {
+		flag.Set("rapid.checks", "15")
+	}
+})
+
 // testModel runs random operations on the store and on the model, and compares them after each.
 func testModel(t *testing.T, s *store.Store) {
+	fewerChecks()
 	n := 0
 	rapid.Check(t, func(r *rapid.T) {
 		n++
