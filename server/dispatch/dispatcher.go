@@ -41,6 +41,8 @@ type Dispatcher struct {
 	backlog  backlog
 	absent   map[string]*absence // agents that hold executions and are not connected here
 	journals map[string]string   // the latest journal of each agent that was connected
+
+	cancelsRead time.Time // when cancels of other servers were looked for last
 }
 
 // New makes a dispatcher. Agents may attach at once; timers run with [Dispatcher.Run].

@@ -41,15 +41,27 @@ func (d *Dispatcher) followLoop(ctx context.Context) {
 	}
 }
 
-// lookAround finds what other servers left behind: executions of servers that died, cancels that nobody heard of.
+// lookAround finds what other servers left behind: executions of servers that died.
 func (d *Dispatcher) lookAround(ctx context.Context) {
 	if err := d.findOrphans(ctx); err != nil && ctx.Err() == nil {
 		d.cfg.Log.Warn("orphans not read", "err", err)
 	}
-	ids := make([]string, 0)
-	for _, s := range d.connected() {
-		ids = append(ids, s.agentID)
+}
+
+// sweepCancels sends cancels that were asked for at other servers and of which no hint came.
+func (d *Dispatcher) sweepCancels(ctx context.Context) {
+	now := d.cfg.Now()
+	var ids []string
+	d.mu.Lock()
+	if now.Sub(d.cancelsRead) >= recancel {
+		d.cancelsRead = now
+		for id, s := range d.sessions {
+			if len(s.held) > 0 {
+				ids = append(ids, id)
+			}
+		}
 	}
+	d.mu.Unlock()
 	for part := range slices.Chunk(ids, 500) {
 		d.undelivered(ctx, part)
 	}

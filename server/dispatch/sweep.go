@@ -38,6 +38,9 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 	d.sweepHoldings()
 	d.sweepAbsent(ctx)
 	d.sweepBacklog(ctx)
+	if d.shared {
+		d.sweepCancels(ctx)
+	}
 }
 
 // sweepDue fires the timers that are columns.

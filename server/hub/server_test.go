@@ -40,6 +40,7 @@ type server struct {
 // settings are what a test turns.
 type settings struct {
 	path     string // of the database; "" is a fresh one
+	first    bool   // the database at path is fresh
 	dispatch dispatch.Config
 	hub      hub.Config
 }
@@ -98,7 +99,7 @@ func start(t testing.TB, o settings) *server {
 		b.Close()
 	})
 	t.Cleanup(s.stop)
-	if o.path == "" {
+	if o.path == "" || o.first {
 		s.publish(manifest("probe"))
 	}
 	return s
