@@ -374,3 +374,13 @@ func TestRequestAndEnvironmentReachTheGuest(t *testing.T) {
 		t.Errorf("%d of %d bytes came back", len(out.Raw), len(request))
 	}
 }
+
+func TestTrapsNameFunctions(t *testing.T) {
+	t.Parallel()
+	p, digests := newPool(t, PoolConfig{}, "table_hog")
+	out := p.Run(t.Context(), Job{Digest: digests["table_hog"]}, nil)
+	failed(t, out, 500, spec.CodeTrap)
+	if details := string(out.Response.Error.Details); !strings.Contains(details, "grow_forever") {
+		t.Errorf("details %s", details)
+	}
+}

@@ -63,6 +63,10 @@ const (
 // threadFlags are what a clone must have to be a thread of this process.
 const threadFlags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD
 
+// namespaceFlags are what a clone must not have.
+const namespaceFlags = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
+	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+
 func stmt(code uint16, k uint32) unix.SockFilter { return unix.SockFilter{Code: code, K: k} }
 
 func jump(code uint16, k uint32, yes, no uint8) unix.SockFilter {
@@ -102,7 +106,7 @@ func (p policy) program() []unix.SockFilter {
 			rule(nr, 2, jump(jset, unix.PROT_EXEC, 0, 1), deny, allow)
 		}
 	}
-	rule(unix.SYS_CLONE, 0, stmt(and, threadFlags), jump(jeq, threadFlags, 1, 0), deny, allow)
+	rule(unix.SYS_CLONE, 0, jump(jset, namespaceFlags, 0, 1), deny, stmt(and, threadFlags), jump(jeq, threadFlags, 1, 0), deny, allow)
 	rule(unix.SYS_TGKILL, 0, jump(jeq, uint32(unix.Getpid()), 1, 0), deny, allow)
 	for _, r := range archRules {
 		rule(r.nr, 0, jump(jeq, r.arg, 1, 0), deny, allow)
