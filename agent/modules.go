@@ -34,7 +34,8 @@ type modules struct {
 	mu      sync.Mutex // guards what follows
 	flights map[string]*flight
 	used    map[string]time.Time // by file name
-	bytes   int64
+	sizes   map[string]int64     // by file name, as it was written
+	bytes   int64                // their sum
 }
 
 // flight is a download that others may wait for.
@@ -44,7 +45,7 @@ type flight struct {
 }
 
 func openModules(root *os.Root, max int64, fetch fetcher) (*modules, error) {
-	m := &modules{root: root, max: max, fetch: fetch, flights: map[string]*flight{}, used: map[string]time.Time{}}
+	m := &modules{root: root, max: max, fetch: fetch, flights: map[string]*flight{}, used: map[string]time.Time{}, sizes: map[string]int64{}}
 	dir, err := root.Open(".")
 	if err != nil {
 		return nil, fmt.Errorf("module cache: %w", err)
@@ -61,6 +62,7 @@ func openModules(root *os.Root, max int64, fetch fetcher) (*modules, error) {
 			continue
 		}
 		m.used[entry.Name()] = info.ModTime()
+		m.sizes[entry.Name()] = info.Size()
 		m.bytes += info.Size()
 	}
 	return m, nil
@@ -118,6 +120,7 @@ func (m *modules) download(ctx context.Context, f *flight, digest, name string) 
 	delete(m.flights, name)
 	if f.err == nil {
 		m.used[name] = time.Now()
+		m.sizes[name] = size
 		m.bytes += size
 		m.evict(name)
 	}
@@ -173,11 +176,10 @@ func (m *modules) evict(keep string) {
 }
 
 func (m *modules) remove(name string) {
-	if info, err := m.root.Stat(name); err == nil {
-		m.bytes -= info.Size()
-	}
+	m.bytes -= m.sizes[name]
 	m.root.Remove(name)
 	delete(m.used, name)
+	delete(m.sizes, name)
 }
 
 // load returns a module. A file that does not match its name any more is removed and fetched again.
