@@ -106,7 +106,7 @@ func (a *API) untilStop(ctx context.Context) (waiting context.Context, done func
 // under [Prefix] that nobody took before is answered as a problem.
 func (a *API) Mount(router chi.Router) {
 	router.Group(func(r chi.Router) {
-		r.Use(a.requestID, a.auth.Tokens, a.auth.Sessions, a.sameOrigin, a.answerPanics)
+		r.Use(a.requestID, a.plainURL, a.auth.Tokens, a.auth.Sessions, a.sameOrigin, a.answerPanics)
 		h := humachi.New(r, configure(a.version))
 		a.routes(h)
 		a.plain(r, h)

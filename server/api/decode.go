@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -78,6 +79,9 @@ func parseValue(dec *json.Decoder, depth int) (any, error) {
 		}
 		_, err := dec.Token()
 		return list, err
+	}
+	if text, ok := token.(string); ok && strings.ContainsRune(text, 0) {
+		return nil, octopus.Errorf(octopus.CodeMalformed, "The body has a text with the character NUL, which no database stores.")
 	}
 	return token, nil
 }

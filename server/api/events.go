@@ -113,6 +113,8 @@ func (s *stream) run(ctx context.Context, last string) error {
 func (s *stream) follow(ctx context.Context, waker chan struct{}) error {
 	quiet := time.NewTicker(signOfLife)
 	defer quiet.Stop()
+	over := time.NewTimer(maxStream)
+	defer over.Stop()
 	select { // what came since Last-Event-ID
 	case waker <- struct{}{}:
 	default:
@@ -122,6 +124,8 @@ func (s *stream) follow(ctx context.Context, waker chan struct{}) error {
 		case <-ctx.Done():
 			return nil
 		case <-s.api.stopping.Done():
+			return nil
+		case <-over.C:
 			return nil
 		case <-quiet.C:
 			if _, err := io.WriteString(s.w, ":\n\n"); err != nil {

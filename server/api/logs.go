@@ -22,6 +22,10 @@ const logBatch = 64
 // signOfLife is how often a quiet stream sends an empty line, so that proxies keep it and dead peers are noticed.
 const signOfLife = 15 * time.Second
 
+// maxStream ends a stream so that its client comes back and says again who it is: a token may be revoked
+// meanwhile. Clients resume where they were.
+const maxStream = 30 * time.Minute
+
 // poll is how often a follower looks without a hint: hints may be lost.
 const poll = 2 * time.Second
 
@@ -58,6 +62,8 @@ func (a *API) sendLogs(ctx context.Context, out *logWriter, id string, after int
 	defer sub.Close()
 	quiet := time.NewTicker(poll)
 	defer quiet.Stop()
+	over := time.NewTimer(maxStream)
+	defer over.Stop()
 	for alive := time.Now(); ; {
 		x, err := a.store.Execution(ctx, id)
 		if err != nil {
@@ -88,6 +94,8 @@ func (a *API) sendLogs(ctx context.Context, out *logWriter, id string, after int
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-a.stopping.Done():
+			return nil
+		case <-over.C:
 			return nil
 		case <-sub.C():
 		case <-quiet.C:

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
@@ -83,6 +85,18 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)
+}
+
+// plainURL refuses addresses that are no text: no database stores them.
+func (a *API) plainURL(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, err := url.QueryUnescape(r.URL.RawQuery)
+		if text := r.URL.Path + query; err != nil || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			a.refuse(w, r, octopus.Errorf(octopus.CodeMalformed, "The address has bytes that are no text. Escape it as UTF-8."))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // needs is the middleware of one operation: who is calling, and may they? It runs before the body is read.

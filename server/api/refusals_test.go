@@ -64,7 +64,9 @@ func TestRefusals(t *testing.T) {
 		{"bad role", "POST", "/users", `{"username":"bob","password":"long enough","role":"boss"}`, nil, 422, "invalid", "/role", ""},
 		{"the last administrator", "DELETE", "/users/ada", ``, nil, 409, "conflict", "", "last administrator"},
 		{"unknown region", "GET", "/cache/nothing", ``, nil, 404, "not_found", "", ""},
-		{"null byte", "GET", "/tasks/a%00b", ``, nil, 404, "not_found", "", ""},
+		{"null byte", "GET", "/tasks/a%00b", ``, nil, 400, "malformed", "", ""},
+		{"no text", "GET", "/tasks?q=%ff", ``, nil, 400, "malformed", "", ""},
+		{"null byte in a body", "POST", "/runs", `{"plugin":"a\u0000b","action":"greet"}`, nil, 400, "malformed", "", "NUL"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := w.raw(tc.method, "/api/v1"+tc.path, tc.body, tc.headers...)

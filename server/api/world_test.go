@@ -75,11 +75,16 @@ const manifest = `{"schema":"octopus.plugin/v1","abi":1,"name":"hello","version"
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldOn(t, storetest.SQLite(t))
+}
+
+func newWorldOn(t testing.TB, database string) *world {
+	t.Helper()
 	w := &world{t: t, log: new(logBuffer)}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	b := bus.NewLocal()
 	var err error
-	if w.store, err = store.Open(t.Context(), store.Options{URL: storetest.SQLite(t), Bus: b, Log: log}); err != nil {
+	if w.store, err = store.Open(t.Context(), store.Options{URL: database, Bus: b, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	c := cache.New(b, nil)
@@ -225,6 +230,7 @@ type testAgent struct {
 	inbox   chan wire.Message
 	done    chan struct{}
 	hold    chan struct{} // closed by release
+	welcome chan struct{} // closed when the hello was answered: work may come
 
 	once   sync.Once
 	offers map[string]*wire.Offer // owned by run
@@ -244,7 +250,7 @@ func (w *world) agent(name string, slots int) *testAgent {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	a := &testAgent{w: w, id: enrolled.ID, inbox: make(chan wire.Message, 256), done: make(chan struct{}), hold: make(chan struct{}), offers: map[string]*wire.Offer{}}
+	a := &testAgent{w: w, id: enrolled.ID, inbox: make(chan wire.Message, 256), done: make(chan struct{}), hold: make(chan struct{}), welcome: make(chan struct{}), offers: map[string]*wire.Offer{}}
 	epoch, err := w.store.OpenSession(w.t.Context(), octopus.AgentSession{AgentID: a.id, ServerID: "srv_test", Incarnation: "i", RemoteAddr: "192.0.2.1", ConnectedAt: time.Now()}, facts)
 	if err != nil {
 		w.t.Fatal(err)
@@ -257,6 +263,7 @@ func (w *world) agent(name string, slots int) *testAgent {
 		w.t.Fatal(err)
 	}
 	close(ready)
+	<-a.welcome
 	w.t.Cleanup(func() {
 		a.release()
 		a.session.Detach("test ended")
@@ -281,6 +288,10 @@ func (a *testAgent) run(ready chan struct{}) {
 	<-ready
 	for m := range a.inbox {
 		switch m := m.(type) {
+		case *wire.HelloAnswer:
+			if m.End {
+				close(a.welcome)
+			}
 		case *wire.Offer:
 			a.offers[m.Execution] = m
 			a.say(&wire.Accept{Execution: m.Execution, Fence: m.Fence})

@@ -14,6 +14,9 @@ const metaLink = "auth.link."
 // metaLinks lists the links that were not spent, so that expired ones can be removed when another is made.
 const metaLinks = "auth.links"
 
+// maxLinks is how many links are good at a time; making one more ends another.
+const maxLinks = 100
+
 type loginLink struct {
 	UserID  string    `json:"user_id"`
 	Expires time.Time `json:"expires"`
@@ -37,7 +40,7 @@ func (a *Auth) LoginLink(ctx context.Context, username string) (secret string, e
 	return secret, a.noteLink(ctx, hashKey(secret), link.Expires)
 }
 
-// noteLink adds a link to the list and removes those that have expired.
+// noteLink adds a link to the list and removes those that have expired or are too many.
 func (a *Auth) noteLink(ctx context.Context, key string, expires time.Time) error {
 	listed, err := a.store.Meta(ctx, metaLinks)
 	if err != nil && octopus.CodeOf(err) != octopus.CodeNotFound {
@@ -46,7 +49,7 @@ func (a *Auth) noteLink(ctx context.Context, key string, expires time.Time) erro
 	old, kept := map[string]time.Time{}, map[string]time.Time{key: expires}
 	_ = json.Unmarshal([]byte(listed), &old) // an empty or damaged list only leaves rows behind
 	for k, at := range old {
-		if a.now().Before(at) {
+		if a.now().Before(at) && len(kept) < maxLinks {
 			kept[k] = at
 		} else if _, err := a.store.TakeMeta(ctx, metaLink+k); err != nil && octopus.CodeOf(err) != octopus.CodeNotFound {
 			return err

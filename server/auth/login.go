@@ -112,7 +112,10 @@ func (a *Auth) succeed(ctx context.Context, id, password string, outdated bool, 
 }
 
 // normalize is how user names are compared.
-func normalize(username string) string { return strings.ToLower(strings.TrimSpace(username)) }
+func normalize(username string) string { return strings.ToLower(strings.TrimSpace(plain(username))) }
+
+// plain drops what a database does not store as text: bytes that are not UTF-8, and NUL.
+func plain(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "") }
 
 // shorten cuts s to at most n bytes; only for logs and keys.
 func shorten(s string, n int) string {

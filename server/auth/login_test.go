@@ -201,8 +201,8 @@ func TestOutdatedHash(t *testing.T) {
 	}
 }
 
-// TestEqualTime measures that an unknown user takes about as long as a wrong password. It is coarse: the check
-// of a password takes tens of milliseconds, the lookup of a user a fraction of one.
+// TestEqualTime measures that an unknown user takes about as long as a wrong password. It is coarse, for machines
+// that do other things too: the check of a password takes tens of milliseconds, all else a fraction of one.
 func TestEqualTime(t *testing.T) {
 	h := open(t)
 	best := func(name string) time.Duration {
@@ -216,7 +216,7 @@ func TestEqualTime(t *testing.T) {
 		return least
 	}
 	known, unknown := best("ada"), best("nobody")
-	if unknown < known/2 || known < unknown/2 {
+	if unknown < known/8 || known < unknown/8 {
 		t.Errorf("a wrong password takes %s, an unknown user %s", known, unknown)
 	}
 }

@@ -16,7 +16,7 @@ func (a *Auth) open(ctx context.Context, user octopus.User, ip, userAgent string
 	secret, now := newSecret(""), a.now()
 	err := a.store.CreateSession(ctx, octopus.Session{
 		ID: octopus.NewID(octopus.PrefixSession, now), Hash: HashSecret(secret), UserID: user.ID,
-		CreatedAt: now, ExpiresAt: now.Add(SessionTTL), UserAgent: shorten(userAgent, 256), RemoteIP: ip,
+		CreatedAt: now, ExpiresAt: now.Add(SessionTTL), UserAgent: plain(shorten(userAgent, 256)), RemoteIP: ip,
 	})
 	if err != nil {
 		return "", err
