@@ -45,6 +45,11 @@ lint: go-version ## check style and the import rules with golangci-lint
 	@.ci/lint
 
 generate: go-version ## write all generated files anew: pages, OpenAPI document, reference
+	@echo "==> pages"
+	@cd views && $(GO) tool templ generate -log-level error
+	@echo "==> docs/openapi.json"
+	@$(GO) test ./server/api -run '^TestOpenAPI$$' -update >/dev/null
+	@echo "==> reference pages"
 	@$(GO) generate ./...
 
 generate-check: generate ## fail when a generated file is not what is committed

@@ -223,35 +223,40 @@ func (s *simulated) hello(ctx context.Context, conn *websocket.Conn) (*wire.Welc
 	}
 }
 
-// beat sends heartbeats as the server asked, until the connection or ctx ends.
+// beat keeps the connection until it or ctx ends. The error says why it ended by itself.
 func (s *simulated) beat(ctx context.Context, conn *websocket.Conn, w *wire.Welcome) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	session, end := context.WithCancelCause(ctx)
 	defer conn.CloseNow()
 	sent := make(chan time.Time, 1) // the heartbeat under way; the next one waits for its answer
-	ended := make(chan error, 1)
-	go func() { ended <- s.listen(ctx, conn, sent) }()
+	listening := make(chan struct{})
+	go func() {
+		defer close(listening)
+		end(s.listen(session, conn, sent))
+	}()
+	end(s.heartbeats(session, conn, w, sent))
+	<-listening
+	if ctx.Err() != nil {
+		return nil
+	}
+	return context.Cause(session)
+}
+
+// heartbeats sends them as the server asked, until ctx ends.
+func (s *simulated) heartbeats(ctx context.Context, conn *websocket.Conn, w *wire.Welcome, sent chan<- time.Time) error {
 	timer := time.NewTimer(time.Duration(w.FirstAfterMS) * time.Millisecond)
 	defer timer.Stop()
 	for seq := int64(1); ; seq++ {
 		select {
 		case <-ctx.Done():
-			<-ended
-			return nil
-		case err := <-ended:
-			return err
+			return ctx.Err()
 		case <-timer.C:
 		}
 		select {
 		case sent <- time.Now():
 		default:
-			cancel()
-			<-ended
 			return errors.New("a heartbeat was not acknowledged before the next")
 		}
 		if err := send(ctx, conn, &wire.Heartbeat{Seq: seq}); err != nil {
-			cancel()
-			<-ended
 			return fmt.Errorf("heartbeat: %w", err)
 		}
 		timer.Reset(time.Duration(w.HeartbeatMS) * time.Millisecond)

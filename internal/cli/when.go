@@ -44,6 +44,3 @@ func took(ms float64) string {
 	}
 	return time.Duration(ms * float64(time.Millisecond)).Round(time.Second).String()
 }
-
-// seconds is a duration as the API takes it.
-func seconds(d time.Duration) float64 { return d.Seconds() }
