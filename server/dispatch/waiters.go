@@ -95,7 +95,7 @@ func (d *Dispatcher) wait(ctx context.Context, key, topic string, max time.Durat
 	defer limit.Stop()
 	poll := time.NewTimer(pollEvery)
 	defer poll.Stop()
-	for sure := d.waiters.lives(key); ; sure = false {
+	for sure := !d.shared && d.waiters.lives(key); ; sure = false {
 		if !sure {
 			if done, err := look(); done || err != nil {
 				return err

@@ -52,9 +52,15 @@ func TestWorkIsClaimedOnce(t *testing.T) {
 	for range 60 {
 		runs = append(runs, a.submit(nil))
 	}
+	var links []*link
+	var offers []*wire.Offer
 	for _, s := range []*server{a, b} {
 		l, _ := s.enrol("web").connect()
+		links, offers = append(links, l), append(offers, expect[*wire.Offer](l)) // both have some before either works
+	}
+	for i, l := range links {
 		done := make(chan struct{})
+		l.send(&wire.Accept{Execution: offers[i].Execution, Fence: offers[i].Fence})
 		go func() { defer close(done); l.work() }()
 		t.Cleanup(func() { l.ws.CloseNow(); <-done })
 	}
