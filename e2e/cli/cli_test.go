@@ -71,6 +71,9 @@ func waitForAgent(t *testing.T, a access) {
 // TestScripts runs testdata/*.txtar. Besides testscript's own commands they have "exits CODE octopus …", which
 // wants an exit code, and "id NAME", which keeps the first id that the last command printed in $NAME.
 func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short leaves out what starts processes")
+	}
 	binary := harness.Binary(t)
 	a, data := startDev(t)
 	testscript.Run(t, testscript.Params{

@@ -37,6 +37,9 @@ func TestNginx(t *testing.T) {
 	if err != nil {
 		t.Skip("nginx is not installed")
 	}
+	if testing.Short() {
+		t.Skip("-short leaves out what starts processes")
+	}
 	t.Parallel()
 	folder := t.TempDir()
 	outside := harness.FreeAddress(t)
