@@ -117,7 +117,7 @@ func NewPool(c PoolConfig) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{c: c, children: map[*child]struct{}{}, compiles: map[string]*compilation{}, refused: map[string]refusedModule{},
-		compileSlots: make(chan struct{}, max(1, runtime.NumCPU()/2))}
+		compileSlots: make(chan struct{}, max(1, runtime.NumCPU()/4))}
 	if p.cache, err = newCache(c.Dir); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -25,9 +26,12 @@ import (
 // what other processes do.
 const clockStep = time.Millisecond
 
+// maxWorkers compile one module side by side. A Go module takes seconds.
+const maxWorkers = 4
+
 // compile compiles a module, or loads it from the folder's cache.
 func compile(folder string, module []byte) (wazero.Runtime, wazero.CompiledModule, error) {
-	ctx := context.Background()
+	ctx := experimental.WithCompilationWorkers(context.Background(), min(maxWorkers, runtime.NumCPU()))
 	cache, err := wazero.NewCompilationCacheWithDir(folder)
 	if err != nil {
 		return nil, nil, fmt.Errorf("compilation cache: %w", err)
