@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // cache is the folder of compiled modules: <dir>/compiled/<version>/<digest>,
@@ -30,17 +31,28 @@ func newCache(dir string) (*cache, error) {
 		fresh: filepath.Join(dir, "fresh"),
 		spill: filepath.Join(dir, "spill"),
 	}
-	for _, leftover := range []string{c.fresh, c.spill} { // of a process that died
-		if err := removeAll(leftover); err != nil {
-			return nil, fmt.Errorf("sandbox folder: %w", err)
-		}
-	}
 	for _, folder := range []string{c.root, c.fresh, c.spill} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return nil, fmt.Errorf("sandbox folder: %w", err)
 		}
 	}
+	sweep(c.fresh)
+	sweep(c.spill)
 	return c, nil
+}
+
+// sweep removes what processes that died left behind. Two pools may share a
+// folder (commands side by side), so what is young stays.
+func sweep(folder string) {
+	list, err := os.ReadDir(folder)
+	if err != nil {
+		return
+	}
+	for _, e := range list {
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = removeAll(filepath.Join(folder, e.Name()))
+		}
+	}
 }
 
 // removeAll also removes folders that are read-only.
@@ -153,10 +165,16 @@ func (c *cache) adopt(fresh, digest string) error {
 		return fmt.Errorf("compiled module: %w", err)
 	}
 	target := c.folder(digest)
+	if _, err := inspect(target); err == nil {
+		return nil // another pool on the same folder was first
+	}
 	if err := removeAll(target); err != nil {
 		return fmt.Errorf("compiled module: %w", err)
 	}
 	if err := os.Rename(fresh, target); err != nil {
+		if _, other := inspect(target); other == nil {
+			return nil
+		}
 		return fmt.Errorf("compiled module: %w", err)
 	}
 	return nil

@@ -384,3 +384,36 @@ func TestTrapsNameFunctions(t *testing.T) {
 		t.Errorf("details %s", details)
 	}
 }
+
+// Commands that run side by side share a folder.
+func TestPoolsShareAFolder(t *testing.T) {
+	t.Parallel()
+	dir, raw := t.TempDir(), module(t, "noop")
+	s := shelf{Digest(raw): raw}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			p, err := NewPool(PoolConfig{Dir: dir, Executable: []string{os.Args[0], "runner"}, Load: s.load})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer p.Close()
+			if out := p.Run(t.Context(), Job{Digest: Digest(raw)}, nil); out.Response.StatusCode != 200 {
+				t.Errorf("%+v", out)
+			}
+		})
+	}
+	wg.Wait()
+	old := filepath.Join(dir, "spill", "stdout-old")
+	if err := os.WriteFile(old, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(old, time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	sweep(filepath.Dir(old))
+	if _, err := os.Stat(old); !os.IsNotExist(err) {
+		t.Errorf("an old leftover stays: %v", err)
+	}
+}

@@ -16,7 +16,7 @@ import (
 
 // recordRunner notes a runner; forget removes the note when it was reaped.
 func recordRunner(dir string, pid int) (forget func()) {
-	began, err := startTime(pid)
+	began, _, err := startTime(pid)
 	if err != nil {
 		return func() {}
 	}
@@ -27,8 +27,8 @@ func recordRunner(dir string, pid int) (forget func()) {
 	return func() { _ = os.Remove(path) }
 }
 
-// killRecorded kills the runners of a pool that died. A process id that
-// belongs to another process by now has another start time.
+// killRecorded kills the runners of a pool that died: they belong to launchd
+// by now. A process id that is another process's has another start time.
 func killRecorded(dir string) {
 	notes, err := os.ReadDir(dir)
 	if err != nil {
@@ -39,7 +39,12 @@ func killRecorded(dir string) {
 		pid, err := strconv.Atoi(note.Name())
 		raw, readErr := os.ReadFile(path)
 		if err == nil && readErr == nil && pid > 1 {
-			if began, err := startTime(pid); err == nil && began == strings.TrimSpace(string(raw)) {
+			began, parent, err := startTime(pid)
+			same := err == nil && began == strings.TrimSpace(string(raw))
+			if same && parent != 1 {
+				continue // another pool on the same folder is alive
+			}
+			if same {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
 		}
@@ -47,11 +52,12 @@ func killRecorded(dir string) {
 	}
 }
 
-func startTime(pid int) (string, error) {
+// startTime says when a process began, and which is its parent.
+func startTime(pid int) (began string, parent int, err error) {
 	info, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	t := info.Proc.P_starttime
-	return fmt.Sprintf("%d.%06d", t.Sec, t.Usec), nil
+	return fmt.Sprintf("%d.%06d", t.Sec, t.Usec), int(info.Eproc.Ppid), nil
 }
