@@ -1,7 +1,7 @@
 package store_test
 
 import (
-	"encoding/json"
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -13,52 +13,43 @@ import (
 	"octopus/internal/octopus"
 	"octopus/server/bus"
 	"octopus/server/store"
+	"octopus/server/store/storetest"
 )
 
-// one run with one execution, offered already: what a submit with a local agent that has a credit writes.
-func offeredRun(now time.Time, agent int) store.NewRun {
-	run := octopus.Run{ID: octopus.NewID(octopus.PrefixRun, now), Work: octopus.Work{Plugin: "noop", Version: "1.0.0",
-		Action: "run", Params: json.RawMessage(`{}`), Target: octopus.Target{Mode: octopus.TargetAny}}, CreatedBy: "ada", Source: "api"}
-	x := octopus.Execution{ID: octopus.NewID(octopus.PrefixExecution, now), RunID: run.ID, Plugin: "noop", PluginVersion: "1.0.0",
-		Digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000", Action: "run", Mode: octopus.TargetAny,
-		AgentID: fmt.Sprintf("agt_%d", agent), AgentName: fmt.Sprintf("web-%02d", agent), Status: octopus.Offered, Fence: 1, MaxAttempts: 1,
-		OnLost: octopus.OnLostFail, Timeout: 30 * time.Second, LostAfter: 15 * time.Minute, CreatedAt: now, QueuedAt: now,
-		OfferedAt: now, OfferExpiresAt: now.Add(10 * time.Second), WaitUntil: now.Add(time.Hour), DeadlineAt: now.Add(2 * time.Hour), CreatedBy: "ada"}
-	return store.NewRun{Run: run, Executions: []octopus.Execution{x}}
-}
-
-func accept(x octopus.Execution, now time.Time) (store.Change, error) {
-	x.Status, x.Attempt, x.GoAt, x.OfferExpiresAt = octopus.Running, x.Attempt+1, now, time.Time{}
-	x.DeadlineAt = now.Add(time.Minute)
-	return store.Change{Next: x, Events: []octopus.Event{{Kind: "accepted", AgentID: x.AgentID, AgentName: x.AgentName, Message: "Accepted."}},
-		Attempt: &octopus.Attempt{Number: x.Attempt, Fence: x.Fence, AgentID: x.AgentID, AgentName: x.AgentName, Status: octopus.Running, GoAt: now}}, nil
-}
-
-var response = json.RawMessage(`{"status_code":200,"message":"ok","data":[]}`)
-
-func succeed(x octopus.Execution, now time.Time) (store.Change, error) {
-	x.Status, x.StartedAt, x.FinishedAt, x.StatusCode, x.Message, x.Response = octopus.Succeeded, now, now, 200, "ok", response
-	x.Usage = octopus.Usage{ReadyTime: 200 * time.Microsecond, GuestTime: 100 * time.Microsecond, PeakMemory: 65536}
-	return store.Change{Next: x, Events: []octopus.Event{{Kind: "ended", AgentID: x.AgentID, AgentName: x.AgentName, Message: "Succeeded."}},
-		Attempt: &octopus.Attempt{Number: x.Attempt, Fence: x.Fence, AgentID: x.AgentID, AgentName: x.AgentName, Status: octopus.Succeeded,
-			GoAt: x.GoAt, StartedAt: now, FinishedAt: now}}, nil
-}
-
-// BenchmarkExecution stores whole executions: create (offered), accept, result; each is answered after its commit.
-func BenchmarkExecution(b *testing.B) {
-	for _, flight := range []int{1, 16, 64, 256} {
-		b.Run(fmt.Sprintf("sqlite/%d", flight), func(b *testing.B) {
-			s, err := store.Open(b.Context(), store.Options{URL: filepath.Join(b.TempDir(), "octopus.db"), Bus: bus.NewLocal()})
+// benchmarkStores opens both databases as they run in earnest: every commit synced.
+func benchmarkStores(b *testing.B, run func(b *testing.B, s *store.Store)) {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": storetest.SQLite, "postgres": syncedPostgres} {
+		b.Run(name, func(b *testing.B) {
+			hints := bus.NewLocal()
+			defer hints.Close()
+			s, err := store.Open(b.Context(), store.Options{URL: url(b), Bus: hints})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			benchmarkExecution(b, s, flight)
+			run(b, s)
 		})
 	}
 }
 
-func benchmarkExecution(b *testing.B, s *store.Store, flight int) {
+// syncedPostgres turns the test server's fsync on.
+func syncedPostgres(t testing.TB) string {
+	url := storetest.Postgres(t)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, query := range []string{"ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()"} {
+		if _, err := db.Exec(query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return url
+}
+
+// inFlight runs work for 0 … b.N-1 with several at a time, and reports latency, rate and processor time.
+func inFlight(b *testing.B, flight, transitions int, work func(i int) error) {
 	took := make([]time.Duration, b.N)
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -66,23 +57,11 @@ func benchmarkExecution(b *testing.B, s *store.Store, flight int) {
 	cpu := cpuTime()
 	for range flight {
 		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= b.N {
-					return
-				}
+			for i := int(next.Add(1)) - 1; i < b.N; i = int(next.Add(1)) - 1 {
 				began := time.Now()
-				n := offeredRun(s.Now(), i%50)
-				if _, _, err := s.CreateRun(b.Context(), n); err != nil {
+				if err := work(i); err != nil {
 					b.Error(err)
 					return
-				}
-				id := n.Executions[0].ID
-				for _, step := range []store.StepFunc{accept, succeed} {
-					if _, err := s.Step(b.Context(), id, step); err != nil {
-						b.Error(err)
-						return
-					}
 				}
 				took[i] = time.Since(began)
 			}
@@ -90,10 +69,127 @@ func benchmarkExecution(b *testing.B, s *store.Store, flight int) {
 	}
 	wg.Wait()
 	cpu = cpuTime() - cpu
+	b.StopTimer()
 	slices.Sort(took)
-	b.ReportMetric(float64(cpu.Microseconds())/float64(b.N), "cpu-µs/op")
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
-	b.ReportMetric(3*float64(b.N)/b.Elapsed().Seconds(), "transitions/s")
+	b.ReportMetric(float64(b.N*transitions)/b.Elapsed().Seconds(), "transitions/s")
+	b.ReportMetric(float64(cpu.Microseconds())/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(0, "ns/op")
+}
+
+func offeredRun(s *store.Store, i int) store.NewRun {
+	return storetest.NewRun(s, 1, func(_ int, x *octopus.Execution) { storetest.Offered(x, fmt.Sprint("agt_", i%50)) })
+}
+
+// BenchmarkExecution stores whole executions: created offered, accepted, ended; each answered after its commit.
+func BenchmarkExecution(b *testing.B) {
+	benchmarkStores(b, func(b *testing.B, s *store.Store) {
+		for _, flight := range []int{1, 16, 64} {
+			b.Run(fmt.Sprint(flight), func(b *testing.B) {
+				inFlight(b, flight, 3, func(i int) error {
+					n := offeredRun(s, i)
+					if _, _, err := s.CreateRun(b.Context(), n); err != nil {
+						return err
+					}
+					if _, err := s.Step(b.Context(), n.Executions[0].ID, storetest.Accept); err != nil {
+						return err
+					}
+					_, err := s.Step(b.Context(), n.Executions[0].ID, storetest.End(octopus.Succeeded))
+					return err
+				})
+			})
+		}
+	})
+}
+
+// BenchmarkTransition steps executions that exist, 256 at a time: execution, attempt, event, counters, roll-up.
+func BenchmarkTransition(b *testing.B) {
+	benchmarkStores(b, func(b *testing.B, s *store.Store) {
+		var ids []string
+		for len(ids) < b.N {
+			n := storetest.NewRun(s, 500, func(i int, x *octopus.Execution) {
+				x.Mode = octopus.TargetAll
+				storetest.Offered(x, fmt.Sprint("agt_", i))
+			})
+			n.Run.Target = octopus.Target{Mode: octopus.TargetAll}
+			if _, _, err := s.CreateRun(b.Context(), n); err != nil {
+				b.Fatal(err)
+			}
+			for i := range n.Executions {
+				ids = append(ids, n.Executions[i].ID)
+			}
+		}
+		inFlight(b, 256, 2, func(i int) error {
+			if _, err := s.Step(b.Context(), ids[i], storetest.Accept); err != nil {
+				return err
+			}
+			_, err := s.Step(b.Context(), ids[i], storetest.End(octopus.Succeeded))
+			return err
+		})
+	})
+}
+
+// BenchmarkClaim claims queued executions of one pool, 50 at a time.
+func BenchmarkClaim(b *testing.B) {
+	benchmarkStores(b, func(b *testing.B, s *store.Store) {
+		for range b.N {
+			if _, _, err := s.CreateRun(b.Context(), storetest.NewRun(s, 1, nil)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ResetTimer()
+		for left := b.N; left > 0; {
+			claimed, err := s.Claim(b.Context(), store.ClaimQuery{Agents: []store.ClaimAgent{{ID: "agt_1", Credits: 50, Pools: []string{""}}}}, storetest.OfferClaimed)
+			if err != nil || len(claimed) == 0 {
+				b.Fatal(len(claimed), err)
+			}
+			left -= len(claimed)
+		}
+	})
+}
+
+// BenchmarkLists reads first pages of a history of b.N runs: -benchtime=1000000x for the number in the goals.
+func BenchmarkLists(b *testing.B) {
+	s := storetest.Open(b)
+	ends := []octopus.Status{octopus.Succeeded, octopus.Succeeded, octopus.Succeeded, octopus.Succeeded, octopus.Failed}
+	inFlight(b, 256, 3, func(i int) error {
+		n := offeredRun(s, i)
+		if _, _, err := s.CreateRun(b.Context(), n); err != nil {
+			return err
+		}
+		if _, err := s.Step(b.Context(), n.Executions[0].ID, storetest.Accept); err != nil {
+			return err
+		}
+		_, err := s.Step(b.Context(), n.Executions[0].ID, storetest.End(ends[i%len(ends)]))
+		return err
+	})
+	now := s.Now()
+	for name, f := range map[string]store.ExecutionFilter{
+		"all": {}, "failed": {Statuses: []octopus.Status{octopus.Failed}}, "lost": {Statuses: []octopus.Status{octopus.Lost}},
+		"agent": {AgentID: "agt_7"}, "plugin": {Plugin: "rare"}, "text": {Text: "nothing has this"}, "day": {CreatedSince: now.Add(-24 * time.Hour)},
+		"finished": {FinishedSince: now.Add(-time.Hour)},
+	} {
+		began := time.Now()
+		items, _, err := s.Executions(b.Context(), f, store.Page{Descending: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(time.Since(began).Microseconds())/1000, "ms-"+name)
+		_ = items
+	}
+}
+
+// BenchmarkOpen opens a database that exists.
+func BenchmarkOpen(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "octopus.db")
+	for range b.N {
+		s, err := store.Open(b.Context(), store.Options{URL: path})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -65,7 +65,23 @@ func newClaim(t *tx, q ClaimQuery, offer OfferFunc) *claim {
 	return c
 }
 
-var boundSQL = "SELECT " + executionColumns + ` FROM executions
+// candidate is an execution that might be claimed.
+type candidate struct {
+	octopus.Execution
+	spread bool // one of an any(n) with n > 1
+}
+
+func scanCandidate(row scanner) (candidate, error) {
+	var e executionScan
+	var spread bool
+	if err := row.Scan(append(e.targets(), &spread)...); err != nil {
+		return candidate{}, err
+	}
+	x, err := e.decode()
+	return candidate{x, spread}, err
+}
+
+var boundSQL = "SELECT " + executionColumns + `, spread FROM executions
 WHERE status = 'queued' AND bound_agent = ? AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`
 
 // bound claims what only one of the agents may run.
@@ -79,7 +95,7 @@ func (c *claim) bound() error {
 			return err
 		}
 		for i := range candidates {
-			if err := c.take(&candidates[i], agent); err != nil {
+			if err := c.take(&candidates[i].Execution, agent); err != nil {
 				return err
 			}
 		}
@@ -87,11 +103,11 @@ func (c *claim) bound() error {
 	return nil
 }
 
-func (c *claim) candidates(query string, args ...any) ([]octopus.Execution, error) {
-	return list(context.Background(), c.tx, scanExecution, query+c.tx.store.dialect.skipLocked, args...)
+func (c *claim) candidates(query string, args ...any) ([]candidate, error) {
+	return list(context.Background(), c.tx, scanCandidate, query+c.tx.store.dialect.skipLocked, args...)
 }
 
-var poolSQL = "SELECT " + executionColumns + ` FROM executions
+var poolSQL = "SELECT " + executionColumns + `, spread FROM executions
 WHERE status = 'queued' AND bound_agent = '' AND pool = ? AND not_before <= ? ORDER BY priority DESC, id LIMIT ? OFFSET ?`
 
 // pooled claims from the agents' pools, merged by priority and age, until credits or candidates run out.
@@ -102,7 +118,7 @@ func (c *claim) pooled() error {
 		if len(pools) == 0 || c.left <= 0 {
 			return nil
 		}
-		var candidates []octopus.Execution
+		var candidates []candidate
 		more := false
 		for _, pool := range pools {
 			page := min(claimPage, c.credits()+1)
@@ -113,7 +129,7 @@ func (c *claim) pooled() error {
 			more = more || len(some) == page
 			candidates = append(candidates, some...)
 		}
-		slices.SortStableFunc(candidates, func(a, b octopus.Execution) int {
+		slices.SortStableFunc(candidates, func(a, b candidate) int {
 			return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.ID, b.ID))
 		})
 		for i := range candidates {
@@ -153,7 +169,7 @@ func (c *claim) openPools() []string {
 }
 
 // place offers x to the agent with the most credit that may run it.
-func (c *claim) place(x *octopus.Execution) (bool, error) {
+func (c *claim) place(x *candidate) (bool, error) {
 	if c.left <= 0 {
 		return false, nil
 	}
@@ -172,7 +188,7 @@ func (c *claim) place(x *octopus.Execution) (bool, error) {
 		return false, nil
 	}
 	before := len(c.claimed)
-	err = c.take(x, best)
+	err = c.take(&x.Execution, best)
 	return len(c.claimed) > before, err
 }
 
@@ -181,10 +197,9 @@ func (c *claim) place(x *octopus.Execution) (bool, error) {
 const takenSQL = `SELECT agent_id FROM executions WHERE run_id = ? AND id <> ? AND spread AND agent_id <> ''
 AND status IN ('offered', 'running', 'succeeded', 'failed', 'timed_out', 'lost')`
 
-func (c *claim) taken(x *octopus.Execution) ([]string, error) {
-	spread, err := one[bool](c.tx.row(context.Background(), "SELECT spread FROM executions WHERE id = ?", x.ID))
-	if err != nil || !spread {
-		return nil, err
+func (c *claim) taken(x *candidate) ([]string, error) {
+	if !x.spread {
+		return nil, nil
 	}
 	return list(context.Background(), c.tx, one[string], takenSQL, x.RunID, x.ID)
 }
@@ -204,6 +219,9 @@ func (c *claim) take(x *octopus.Execution, agent *ClaimAgent) error {
 	next, err := c.tx.apply(x, &change)
 	if errors.Is(err, errRaced) {
 		return nil // another server was faster
+	}
+	if octopus.CodeOf(err) == octopus.CodeConflict {
+		return errAgain // another server gave the agent a sibling meanwhile: the next look sees it
 	}
 	if err != nil {
 		return err

@@ -9,8 +9,11 @@ import (
 	"octopus/internal/octopus"
 )
 
-// live is the hour of the rows that hold how many executions are in a live state now.
-const live = 0
+// Hours that are none: live holds how many executions are in a live state now, ever how many have ended.
+const (
+	live = 0
+	ever = -1
+)
 
 // rollup is one row of the roll-ups: how many executions of a plugin came into a state in an hour.
 type rollup struct {
@@ -68,6 +71,7 @@ func (t *tx) sums() (map[string]*runCounts, map[rollup]int64) {
 		}
 		if m.to.Terminal() {
 			rolls[rollup{hour, m.plugin, m.to}]++
+			rolls[rollup{ever, m.plugin, m.to}]++
 		} else {
 			rolls[rollup{live, m.plugin, m.to}]++
 		}

@@ -92,11 +92,14 @@ func isForeign(err error) bool {
 	return errors.Is(err, sqlite3.CONSTRAINT_FOREIGNKEY)
 }
 
+// errAgain asks for another try of the whole transaction.
+var errAgain = errors.New("another server was faster")
+
 // isRetryable reports that the transaction lost against another server's, or never got its turn, and may simply be
 // run again.
 func isRetryable(err error) bool {
 	var pg *pgconn.PgError
-	return errors.Is(err, sqlite3.BUSY) || errors.As(err, &pg) && (pg.Code == pgSerialization || pg.Code == pgDeadlock)
+	return errors.Is(err, errAgain) || errors.Is(err, sqlite3.BUSY) || errors.As(err, &pg) && (pg.Code == pgSerialization || pg.Code == pgDeadlock)
 }
 
 // notFound makes the sentence for a thing that does not exist, or passes other errors on.

@@ -36,28 +36,24 @@ func runParams(ctx context.Context, q queryer, runID string) (json.RawMessage, e
 	return work.Params, err
 }
 
+const claimedParamsSQL = `SELECT coalesce(p.params, ''), runs.work, coalesce(r.work, '') FROM runs
+LEFT JOIN run_payloads r ON r.run_id = runs.id LEFT JOIN execution_payloads p ON p.execution_id = ? WHERE runs.id = ?`
+
 // addParams reads the params of executions that are about to be offered.
 func addParams(ctx context.Context, q queryer, executions []octopus.Execution) error {
-	ofRun := make(map[string]json.RawMessage)
 	for i := range executions {
 		x := &executions[i]
-		var own, response json.RawMessage
-		if err := q.row(ctx, payloadSQL, x.ID).Scan(rawInto{&own}, rawInto{&response}); err != nil {
+		var work workRow
+		var large workRow
+		if err := q.row(ctx, claimedParamsSQL, x.ID, x.RunID).Scan(rawInto{&x.Params}, jsonInto{&work}, jsonInto{&large}); err != nil {
 			return err
 		}
-		if own != nil {
-			x.Params = own
-			continue
+		if x.Params == nil {
+			x.Params = work.Params
 		}
-		params, known := ofRun[x.RunID]
-		if !known {
-			var err error
-			if params, err = runParams(ctx, q, x.RunID); err != nil {
-				return err
-			}
-			ofRun[x.RunID] = params
+		if x.Params == nil {
+			x.Params = large.Params
 		}
-		x.Params = params
 	}
 	return nil
 }

@@ -91,19 +91,23 @@ type executionScan struct {
 	code, message     string
 }
 
-// scanExecution reads a row of executionColumns.
-func scanExecution(row scanner) (octopus.Execution, error) {
-	var e executionScan
+// targets are where a row of executionColumns goes.
+func (e *executionScan) targets() []any {
 	x := &e.x
-	err := row.Scan(&x.ID, &x.RunID, &x.TaskID, &x.TaskName, &x.Plugin, &x.PluginVersion, &x.Digest, &x.Action, &e.mode,
+	return []any{&x.ID, &x.RunID, &x.TaskID, &x.TaskName, &x.Plugin, &x.PluginVersion, &x.Digest, &x.Action, &e.mode,
 		&x.BoundAgent, &x.Pool, &x.MaxAttempts, &e.lost, &x.Idempotent, &x.Priority, &e.memory, durationInto{&x.Timeout},
 		durationInto{&x.LostAfter}, timeInto{&x.CreatedAt}, &x.RetryOf, &x.CreatedBy,
 		&e.excluded, &x.AgentID, &x.AgentName, &e.state, &x.Silent, &x.Cancelling, &x.Fence, &x.Attempt, &e.progress,
 		&e.waiting, &e.code, &e.message, &x.StatusCode, &x.Message, &e.usage, timeInto{&x.QueuedAt},
 		timeInto{&x.OfferedAt}, timeInto{&x.GoAt}, timeInto{&x.StartedAt}, timeInto{&x.FinishedAt},
 		timeInto{&x.OfferExpiresAt}, timeInto{&x.DeadlineAt}, timeInto{&x.NotBefore}, timeInto{&x.WaitUntil},
-		timeInto{&x.CancelledAt}, &x.CancelledBy, &x.LastLog, &x.LogSeq)
-	if err != nil {
+		timeInto{&x.CancelledAt}, &x.CancelledBy, &x.LastLog, &x.LogSeq}
+}
+
+// scanExecution reads a row of executionColumns.
+func scanExecution(row scanner) (octopus.Execution, error) {
+	var e executionScan
+	if err := row.Scan(e.targets()...); err != nil {
 		return octopus.Execution{}, err
 	}
 	return e.decode()

@@ -78,8 +78,8 @@ func newestFirst(versions []octopus.PluginVersion) {
 }
 
 const selectPlugins = `SELECT id, name, description, source, enabled, created_at,
-(SELECT coalesce(sum(n), 0) FROM rollups WHERE hour > 0 AND plugin = plugins.name),
-(SELECT coalesce(max(last_at), 0) FROM rollups WHERE hour > 0 AND plugin = plugins.name),
+(SELECT coalesce(sum(n), 0) FROM rollups WHERE hour = -1 AND plugin = plugins.name),
+(SELECT coalesce(max(last_at), 0) FROM rollups WHERE hour = -1 AND plugin = plugins.name),
 (SELECT count(*) FROM tasks WHERE tasks.plugin = plugins.name AND deleted_at = 0) FROM plugins`
 
 func scanPlugin(row scanner) (p octopus.Plugin, err error) {

@@ -10,6 +10,9 @@ import (
 // keyLife is how long an Idempotency-Key is remembered.
 const keyLife = 24 * time.Hour
 
+// hourLife is how long the hours of the roll-ups are kept. What ever ended stays counted.
+const hourLife = 90 * 24 * time.Hour
+
 // childTables hold rows of one execution.
 var childTables = []string{"execution_payloads", "events", "attempts", "results", "evidence", "log_chunks"}
 
@@ -66,7 +69,8 @@ func (s *Store) PurgeExpired(ctx context.Context) (Expired, error) {
 			}
 			*step.count = int(n)
 		}
-		return nil
+		_, err := t.exec("DELETE FROM rollups WHERE hour > 0 AND hour < ?", micros(t.now.Add(-hourLife)))
+		return s.fail("old roll-ups", err)
 	})
 	return e, err
 }

@@ -6,6 +6,9 @@ import (
 	"octopus/internal/octopus"
 )
 
+// keptSessions is how many connections of an agent are remembered.
+const keptSessions = 200
+
 // OpenSession records that an agent connected and returns its new epoch. A session that was open is superseded.
 func (s *Store) OpenSession(ctx context.Context, session octopus.AgentSession, facts octopus.Facts) (epoch int64, err error) {
 	err = s.write(ctx, func(t *tx) error {
@@ -32,6 +35,9 @@ last_refusal = '', last_refusal_at = 0, facts = ? WHERE id = ?`, session.ServerI
 	if err == nil {
 		_, err = t.exec("INSERT INTO agent_sessions ("+sessionColumns+") VALUES (?, ?, ?, ?, ?, ?, 0, '')",
 			session.AgentID, epoch, session.ServerID, session.Incarnation, clean(session.RemoteAddr), now)
+	}
+	if err == nil {
+		_, err = t.exec("DELETE FROM agent_sessions WHERE agent_id = ? AND epoch <= ?", session.AgentID, epoch-keptSessions)
 	}
 	t.hintAgent(session.AgentID)
 	return epoch, t.store.fail("agent's session", err)

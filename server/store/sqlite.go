@@ -34,7 +34,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) (*sql.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, octopus.Errorf(octopus.CodeDenied, "The folder of the database %s cannot be made. Choose another one with --data.", path)
 	}
-	if s.writes, err = sql.Open("sqlite3", sqliteDSN(path, -16000, false)); err != nil {
+	if s.writes, err = sql.Open("sqlite3", sqliteDSN(path, -8000, false)); err != nil {
 		return nil, s.openError(err)
 	}
 	s.writes.SetMaxOpenConns(1)
@@ -45,7 +45,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) (*sql.DB, error) {
 		s.writes.Close()
 		return nil, s.openError(err)
 	}
-	reads, err := sql.Open("sqlite3", sqliteDSN(path, -4000, true))
+	reads, err := sql.Open("sqlite3", sqliteDSN(path, -2000, true))
 	if err != nil {
 		s.writes.Close()
 		return nil, s.openError(err)

@@ -63,6 +63,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s.touched = startTouched(s)
+	if s.dialect.clockSQL != "" { // so that Now is the database's from the start
+		if err := s.write(ctx, func(*tx) error { return nil }); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
 	return s, nil
 }
 

@@ -373,8 +373,8 @@ CREATE TABLE tokens (
 );
 CREATE INDEX tokens_user ON tokens (user_id);
 
--- How many executions ended in an hour; hour 0 holds how many are in a live state now. One row a server, so
--- that two servers do not fight for it; readers add them up.
+-- How many executions ended in an hour; hour -1 holds how many ever did, hour 0 how many are in a live state now.
+-- One row a server, so that two servers do not fight for it; readers add them up.
 CREATE TABLE rollups (
     server_id TEXT NOT NULL,
     hour      BIGINT NOT NULL,
