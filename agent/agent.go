@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"octopus/agent/core"
@@ -41,6 +42,7 @@ type Agent struct {
 
 	events  chan core.Event // to the loop; senders wait while it is full
 	jobs    sync.WaitGroup  // workers and uploads
+	begun   atomic.Int64    // grows with each execution and prefetch
 	running context.Context // of workers; ends after the loop did
 
 	core    *core.Core         // owned by the loop
@@ -104,7 +106,7 @@ func (a *Agent) run(ctx context.Context) error {
 	helpers, end := context.WithCancel(running)
 	defer end()
 	var wg sync.WaitGroup
-	for _, helper := range []func(context.Context){a.connect, a.syncJournal, a.prefetch, a.status.run} {
+	for _, helper := range []func(context.Context){a.connect, a.syncJournal, a.prefetch, a.status.run, a.rest} {
 		wg.Go(func() { helper(helpers) })
 	}
 	err = a.loop(ctx)

@@ -39,10 +39,12 @@ func (a *Agent) prefetch(ctx context.Context) {
 			memory = wasmplugins.DefaultMemory
 		}
 		start := time.Now()
+		a.begun.Add(1)
 		_, err := a.modules.ensure(ctx, m.Digest)
 		if err == nil {
 			_, err = a.pool.Prepare(ctx, m.Digest, memory)
 		}
+		a.begun.Add(1)
 		if ctx.Err() != nil {
 			return
 		}

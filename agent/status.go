@@ -169,6 +169,13 @@ func (s *statusFile) changed(now time.Duration) (again bool) {
 	return false
 }
 
+// isIdle says whether nothing runs.
+func (s *statusFile) isIdle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.idle
+}
+
 // untilIdle waits until nothing runs. It is false when ctx ended first.
 func (s *statusFile) untilIdle(ctx context.Context) bool {
 	s.mu.Lock()

@@ -43,6 +43,7 @@ func (a *Agent) start(o *wire.Offer, attempt int) {
 	}
 	j.ctx, j.kill = context.WithCancelCause(a.running)
 	a.held[j.key].job = j
+	a.begun.Add(1)
 	a.jobs.Go(func() {
 		defer j.kill(nil)
 		a.post(a.work(j))
