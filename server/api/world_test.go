@@ -228,6 +228,7 @@ type testAgent struct {
 	id      string
 	session *dispatch.Session
 	inbox   chan wire.Message
+	gone    chan struct{} // closed at the end of the test
 	done    chan struct{}
 	hold    chan struct{} // closed by release
 	welcome chan struct{} // closed when the hello was answered: work may come
@@ -250,7 +251,7 @@ func (w *world) agent(name string, slots int) *testAgent {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	a := &testAgent{w: w, id: enrolled.ID, inbox: make(chan wire.Message, 256), done: make(chan struct{}), hold: make(chan struct{}), welcome: make(chan struct{}), offers: map[string]*wire.Offer{}}
+	a := &testAgent{w: w, id: enrolled.ID, inbox: make(chan wire.Message, 256), gone: make(chan struct{}), done: make(chan struct{}), hold: make(chan struct{}), welcome: make(chan struct{}), offers: map[string]*wire.Offer{}}
 	epoch, err := w.store.OpenSession(w.t.Context(), octopus.AgentSession{AgentID: a.id, ServerID: "srv_test", Incarnation: "i", RemoteAddr: "192.0.2.1", ConnectedAt: time.Now()}, facts)
 	if err != nil {
 		w.t.Fatal(err)
@@ -267,16 +268,19 @@ func (w *world) agent(name string, slots int) *testAgent {
 	w.t.Cleanup(func() {
 		a.release()
 		a.session.Detach("test ended")
-		close(a.inbox)
+		close(a.gone)
 		<-a.done
 	})
 	return a
 }
 
 func (a *testAgent) Send(m wire.Message) bool {
-	defer func() { _ = recover() }() // the test is over
-	a.inbox <- m
-	return true
+	select {
+	case a.inbox <- m:
+		return true
+	case <-a.gone:
+		return false
+	}
 }
 
 func (a *testAgent) Close(int, string, time.Duration, time.Duration) {}
@@ -286,7 +290,13 @@ func (a *testAgent) release() { a.once.Do(func() { close(a.hold) }) }
 func (a *testAgent) run(ready chan struct{}) {
 	defer close(a.done)
 	<-ready
-	for m := range a.inbox {
+	for {
+		var m wire.Message
+		select {
+		case m = <-a.inbox:
+		case <-a.gone:
+			return
+		}
 		switch m := m.(type) {
 		case *wire.HelloAnswer:
 			if m.End {
