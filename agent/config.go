@@ -44,6 +44,8 @@ type Config struct {
 	CacheBytes int64
 	// MinFree is the free disk space in bytes below which no offer is taken. Defaults to 32 MiB.
 	MinFree int64
+
+	restAfter time.Duration // see rest
 }
 
 // ErrRestart is returned by Run after the server asked for a restart and everything was reported. The caller
@@ -84,6 +86,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = 512 << 20
+	}
+	if c.restAfter <= 0 {
+		c.restAfter = 10 * time.Second
 	}
 	if c.MinFree <= 0 {
 		c.MinFree = 32 << 20

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 // agentProcess is an agent in a process of its own.
 func agentProcess(server, data string) int {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	a, err := New(Config{Server: server, Token: "join", Data: data, Slots: 4, Log: log, Version: "test"})
+	a, err := New(Config{Server: server, Token: "join", Data: data, Slots: 4, Log: log, Version: "test", restAfter: 300 * time.Millisecond})
 	if err == nil {
 		err = a.Run(context.Background())
 	}

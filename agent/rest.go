@@ -6,14 +6,12 @@ import (
 	"time"
 )
 
-// restAfter is how long an agent does nothing before it gives memory back that only its work needed.
-const restAfter = 10 * time.Second
-
-// rest gives memory back to the system after each stretch of work, the start included. It is a goroutine of Run.
+// rest gives memory back to the system after each stretch of work, the start included, once nothing happened for
+// restAfter. It is a goroutine of Run.
 func (a *Agent) rest(ctx context.Context) {
 	looked, rested := int64(0), int64(-1)
 	for {
-		timer := time.NewTimer(restAfter)
+		timer := time.NewTimer(a.config.restAfter)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
