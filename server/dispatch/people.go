@@ -3,6 +3,8 @@ package dispatch
 import (
 	"context"
 
+	"golang.org/x/sync/errgroup"
+
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
 	"octopus/server/store"
@@ -31,6 +33,9 @@ func (d *Dispatcher) ask(ctx context.Context, executionID string, e event) (octo
 	return r.x, r.err
 }
 
+// cancelsAtOnce is how many executions of a run are cancelled side by side: they share commits.
+const cancelsAtOnce = 64
+
 // CancelRun cancels every execution of a run that lives. A run that has ended is CodeConflict.
 func (d *Dispatcher) CancelRun(ctx context.Context, runID, by string) (octopus.Run, error) {
 	run, err := d.store.Run(ctx, runID)
@@ -40,20 +45,51 @@ func (d *Dispatcher) CancelRun(ctx context.Context, runID, by string) (octopus.R
 	if run.Status().Terminal() {
 		return octopus.Run{}, octopus.Errorf(octopus.CodeConflict, "The run has already ended: it %s.", runVerb(run.Status()))
 	}
-	err = d.eachExecution(ctx, runID, func(x octopus.Execution) error {
-		if x.Status.Terminal() {
-			return nil
+	for left := run.Total - run.Counts.Total(); left > 0; { // what is not inserted yet could not be cancelled
+		if left, err = d.store.ExpandRun(ctx, runID); err != nil {
+			return octopus.Run{}, err
 		}
-		_, err := d.Cancel(ctx, x.ID, by)
-		if octopus.CodeOf(err) == octopus.CodeConflict {
-			return nil // it ended meanwhile
+	}
+	for range 3 { // again for those that changed pages while they were read
+		live, err := d.liveExecutions(ctx, runID)
+		if err != nil {
+			return octopus.Run{}, err
 		}
-		return err
-	})
-	if err != nil {
-		return octopus.Run{}, err
+		if len(live) == 0 {
+			break
+		}
+		if err := d.cancelAll(ctx, live, by); err != nil {
+			return octopus.Run{}, err
+		}
 	}
 	return d.store.Run(ctx, runID)
+}
+
+func (d *Dispatcher) cancelAll(ctx context.Context, ids []string, by string) error {
+	var all errgroup.Group
+	all.SetLimit(cancelsAtOnce)
+	for _, id := range ids {
+		all.Go(func() error {
+			_, err := d.Cancel(ctx, id, by)
+			if octopus.CodeOf(err) == octopus.CodeConflict {
+				return nil // it ended meanwhile
+			}
+			return err
+		})
+	}
+	return all.Wait()
+}
+
+// liveExecutions lists the executions of a run that have not ended and are not being cancelled. Pages are in an order
+// that states change, so it reads all before anything is done to them.
+func (d *Dispatcher) liveExecutions(ctx context.Context, runID string) (ids []string, err error) {
+	err = d.eachExecution(ctx, runID, func(x octopus.Execution) error {
+		if !x.Status.Terminal() && !x.Cancelling {
+			ids = append(ids, x.ID)
+		}
+		return nil
+	})
+	return ids, err
 }
 
 func runVerb(s octopus.RunStatus) string {

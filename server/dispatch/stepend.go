@@ -143,8 +143,10 @@ func lossSentence(code, agent string) string {
 	switch code {
 	case "", "agent_restarted":
 		return agent + " restarted while it ran."
-	case "lease":
-		return agent + " lost its connection for so long that it stopped it."
+	case "lease_lost":
+		return agent + " was cut off for so long that it stopped it."
+	case "agent_stopped":
+		return agent + " was stopped while it ran."
 	}
 	return agent + " could not finish it."
 }

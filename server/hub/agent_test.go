@@ -236,7 +236,7 @@ func (l *link) write(frame []byte) {
 // expect returns the next message of a type; others before it are passed over.
 func expect[T wire.Message](l *link) T {
 	l.t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(20 * time.Second)
 	for {
 		select {
 		case m, ok := <-l.got:

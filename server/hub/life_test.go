@@ -274,9 +274,9 @@ func TestJournals(t *testing.T) {
 
 func TestSilenceThenLost(t *testing.T) {
 	t.Parallel()
-	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: 80 * time.Millisecond}})
+	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: 600 * time.Millisecond}})
 	l, _ := s.enrol("web-01").connect()
-	run := s.submit(func(s *dispatch.Submission) { s.LostAfter = 600 * time.Millisecond })
+	run := s.submit(func(s *dispatch.Submission) { s.LostAfter = 3 * time.Second })
 	g := l.take(expect[*wire.Offer](l))
 	s.eventually("it is marked silent", func() bool { return s.execution(run).Silent })
 	x := s.ended(run)
@@ -288,7 +288,7 @@ func TestSilenceThenLost(t *testing.T) {
 
 func TestLostIsRetriedElsewhere(t *testing.T) {
 	t.Parallel()
-	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: 80 * time.Millisecond, RetryBackoff: 10 * time.Millisecond}})
+	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: 600 * time.Millisecond, RetryBackoff: 10 * time.Millisecond}})
 	l, _ := s.enrol("web-01").connect()
 	run := s.submit(func(s *dispatch.Submission) {
 		s.Action, s.OnLost, s.MaxAttempts, s.LostAfter = "again", octopus.OnLostRetry, 2, 300*time.Millisecond

@@ -194,7 +194,7 @@ func (s *server) ended(run octopus.Run) octopus.Execution {
 // eventually waits for what no message announces.
 func (s *server) eventually(what string, ok func() bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("never: %s", what)
