@@ -54,14 +54,12 @@ func (s *Store) StepBatch(ctx context.Context, ids []string, step StepFunc) ([]o
 	return stepped, nil
 }
 
-const loadExecutionWhere = " FROM executions WHERE id = ?"
+var loadExecutionSQL = "SELECT " + executionColumns + " FROM executions WHERE id = ?"
 
 // loadExecution reads one execution without Params and Response.
 func loadExecution(ctx context.Context, q queryer, id string) (octopus.Execution, error) {
 	return scanExecution(q.row(ctx, loadExecutionSQL, id))
 }
-
-var loadExecutionSQL = "SELECT " + executionColumns + loadExecutionWhere
 
 func (t *tx) step(id string, step StepFunc) (octopus.Execution, error) {
 	for try := 1; ; try++ {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -112,8 +113,8 @@ func End(status octopus.Status) store.StepFunc {
 func Agent(s *store.Store, name string) (octopus.Agent, error) {
 	hash := []byte("token for " + name)
 	token := octopus.JoinToken{ID: octopus.NewID(octopus.PrefixToken, s.Now()), Name: "fixture", Hash: hash}
-	if err := s.CreateJoinToken(noContext(), token); err != nil {
+	if err := s.CreateJoinToken(context.Background(), token); err != nil {
 		return octopus.Agent{}, err
 	}
-	return s.Enrol(noContext(), hash, octopus.Agent{Name: name, PublicKey: fmt.Appendf(nil, "key of %-24s", name), Slots: 4})
+	return s.Enrol(context.Background(), hash, octopus.Agent{Name: name, PublicKey: fmt.Appendf(nil, "key of %-24s", name), Slots: 4})
 }

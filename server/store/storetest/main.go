@@ -1,15 +1,12 @@
 package storetest
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
-
-func noContext() context.Context { return context.Background() }
 
 // Main runs a package's tests, stops the PostgreSQL that they started, says in one line when they had none, and
 // checks for leaked goroutines. Call it from TestMain.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,7 +19,7 @@ var template = sync.OnceValues(func() ([]byte, error) {
 	}
 	defer os.RemoveAll(folder)
 	path := filepath.Join(folder, "octopus.db")
-	s, err := store.Open(noContext(), store.Options{URL: path})
+	s, err := store.Open(context.Background(), store.Options{URL: path})
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,7 @@ var suite = []struct {
 	{"last administrator", testLastAdmin},
 	{"sessions of users", testSessions},
 	{"tokens", testTokens},
+	{"touched tokens", testTouched},
 	{"settings", testMeta},
 	{"servers", testServers},
 	{"overview", testOverview},

@@ -138,3 +138,22 @@ func testTokens(t *testing.T, s *store.Store) {
 		t.Fatal("a revoked token does not say so")
 	}
 }
+
+// testTouched: uses of tokens are noted without a write each, and survive Close.
+func testTouched(t *testing.T, s *store.Store) {
+	ada := newUser(t, s, "ada", octopus.RoleAdmin)
+	check(t, s.CreateToken(t.Context(), octopus.Token{ID: "tok_1", Hash: []byte("h1"), UserID: ada.ID}))
+	before := s.Statements()
+	for range 100 {
+		s.TouchToken("tok_1")
+	}
+	equal(t, "statements", s.Statements(), before)
+	url := sameURL(s)
+	check(t, s.Close())
+	reopened := OpenURL(t, url)
+	got, err := reopened.TokenByHash(t.Context(), []byte("h1"))
+	check(t, err)
+	if got.LastUsed.IsZero() {
+		t.Fatal("the last use was lost")
+	}
+}
