@@ -98,10 +98,7 @@ func (r inspection) table(t *tabwriter.Writer) {
 
 func (r inspection) actions(t *tabwriter.Writer, actions []spec.Action) {
 	for _, action := range actions {
-		words := []string{action.Name}
-		for _, p := range parameters(action.Params) {
-			words = append(words, p)
-		}
+		words := append([]string{action.Name}, parameters(action.Params)...)
 		if action.Idempotent {
 			words = append(words, "(idempotent)")
 		}
