@@ -125,7 +125,8 @@ func fromHuma(ctx huma.Context, status int, message string, errs []error) huma.S
 		if errors.As(err, &ours) {
 			return ours
 		}
-		if detail, ok := err.(*huma.ErrorDetail); ok {
+		var detail *huma.ErrorDetail
+		if errors.As(err, &detail) {
 			p.Errors = append(p.Errors, fieldProblem(detail.Location, detail.Message))
 		}
 	}

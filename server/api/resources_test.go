@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -38,7 +39,8 @@ func TestTasks(t *testing.T) {
 		t.Errorf("%v %s", err, stored.Params)
 	}
 	_, err = w.client.UpdateTask(t.Context(), task.ID, 1, sdk.TaskPatch{Description: &text})
-	if e, ok := err.(*sdk.Error); !ok || e.Status != 412 || e.Code != "stale" {
+	var e *sdk.Error
+	if !errors.As(err, &e) || e.Status != 412 || e.Code != "stale" {
 		t.Errorf("stale: %v", err)
 	}
 	got := w.raw("GET", "/api/v1/tasks/"+task.ID, "")

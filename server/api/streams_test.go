@@ -148,7 +148,7 @@ func (w *world) events(topics, last string) (next func() string, end func()) {
 		req.Header.Set("Last-Event-ID", last)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Do(req)
+	res, err := client.Do(req) //nolint:bodyclose // end closes it
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -18,23 +18,23 @@ func TestSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err, set := h.seen(cookie, ""); err != nil || len(set) != 0 {
+	if _, set, err := h.seen(cookie, ""); err != nil || len(set) != 0 {
 		t.Errorf("%v %v", err, set)
 	}
 	for _, bad := range []string{"", "x", cookie[1:], cookie[:len(cookie)-1] + "!"} {
-		_, err, _ := h.seen(bad, "")
+		_, _, err := h.seen(bad, "")
 		wantCode(t, bad, err, octopus.CodeUnauthenticated)
 	}
 	h.clock.add(SessionTTL/2 + time.Minute)
-	if _, err, set := h.seen(cookie, ""); err != nil || len(set) != 1 || !set[0].HttpOnly {
+	if _, set, err := h.seen(cookie, ""); err != nil || len(set) != 1 || !set[0].HttpOnly {
 		t.Errorf("half of its time is gone, and it is not moved on: %v %v", err, set)
 	}
 	h.clock.add(SessionTTL - time.Minute)
-	if _, err, _ := h.seen(cookie, ""); err != nil {
+	if _, _, err := h.seen(cookie, ""); err != nil {
 		t.Errorf("it was moved on: %v", err)
 	}
 	h.clock.add(SessionTTL)
-	_, err, _ = h.seen(cookie, "")
+	_, _, err = h.seen(cookie, "")
 	wantCode(t, "expired", err, octopus.CodeUnauthenticated)
 }
 
@@ -45,7 +45,7 @@ func TestLogout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err, _ := h.seen(cookie, ""); err != nil { // it is cached now
+	if _, _, err := h.seen(cookie, ""); err != nil { // it is cached now
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -53,7 +53,7 @@ func TestLogout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err, _ = h.seen(cookie, "")
+	_, _, err = h.seen(cookie, "")
 	wantCode(t, "after logout", err, octopus.CodeUnauthenticated)
 }
 
@@ -83,7 +83,7 @@ func TestSecondServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err, _ := second.seen(cookie, ""); err != nil {
+	if _, _, err := second.seen(cookie, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.Logout(t.Context(), cookie); err != nil {
@@ -105,7 +105,7 @@ func TestTokens(t *testing.T) {
 	if err != nil || len(secret) != len("oct_")+43 || string(token.Hash) == secret {
 		t.Fatalf("%v %+v", err, token)
 	}
-	seen, err, _ := h.seen("", "bearer "+secret)
+	seen, _, err := h.seen("", "bearer "+secret)
 	if err != nil || seen.Username != "bob" || seen.Role != octopus.RoleOperator || seen.TokenID != token.ID || seen.Kind != KindToken {
 		t.Errorf("%v %+v", err, seen)
 	}
@@ -118,24 +118,24 @@ func TestTokens(t *testing.T) {
 	if _, err := h.UpdateUser(t.Context(), h.admin, "bob", UserChange{Role: &viewer}); err != nil {
 		t.Fatal(err)
 	}
-	if seen, err, _ := h.seen("", "Bearer "+secret); err != nil || seen.Role != octopus.RoleViewer {
+	if seen, _, err := h.seen("", "Bearer "+secret); err != nil || seen.Role != octopus.RoleViewer {
 		t.Errorf("%v %+v", err, seen)
 	}
 	for _, bad := range []string{"Bearer", "Bearer x", "Basic " + secret, "Bearer oct_" + secret, "Bearer " + secret[:20]} {
-		_, err, _ := h.seen("", bad)
+		_, _, err := h.seen("", bad)
 		wantCode(t, bad, err, octopus.CodeUnauthenticated)
 	}
 	grace := h.user("grace", octopus.RoleOperator)
 	other := Subject{UserID: grace.ID, Username: "grace", Role: octopus.RoleOperator, Kind: KindLocal}
 	wantCode(t, "another's token", h.RevokeToken(t.Context(), other, token.ID), octopus.CodeNotFound)
 	h.clock.add(time.Hour)
-	_, err, _ = h.seen("", "Bearer "+secret)
+	_, _, err = h.seen("", "Bearer "+secret)
 	wantCode(t, "expired", err, octopus.CodeUnauthenticated)
 	h.clock.add(-time.Minute)
 	if err := h.RevokeToken(t.Context(), h.admin, token.ID); err != nil {
 		t.Fatal(err)
 	}
-	_, err, _ = h.seen("", "Bearer "+secret)
+	_, _, err = h.seen("", "Bearer "+secret)
 	wantCode(t, "revoked", err, octopus.CodeUnauthenticated)
 }
 
@@ -147,7 +147,7 @@ func TestBadTokenBeatsCookie(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err, _ = h.seen(cookie, "Bearer oct_wrong")
+	_, _, err = h.seen(cookie, "Bearer oct_wrong")
 	wantCode(t, "bad token with a good cookie", err, octopus.CodeUnauthenticated)
 }
 
@@ -204,21 +204,21 @@ func TestSessionsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err, _ := h.seen(here, "")
+	s, _, err := h.seen(here, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err, _ := h.seen(elsewhere, ""); err != nil {
+	if _, _, err := h.seen(elsewhere, ""); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, "wrong old password", h.ChangePassword(ctx, s, "wrong", "a new password"), octopus.CodeInvalid)
 	if err := h.ChangePassword(ctx, s, password, "a new password"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err, _ := h.seen(here, ""); err != nil {
+	if _, _, err := h.seen(here, ""); err != nil {
 		t.Errorf("one's own session: %v", err)
 	}
-	_, err, _ = h.seen(elsewhere, "")
+	_, _, err = h.seen(elsewhere, "")
 	wantCode(t, "the other session", err, octopus.CodeUnauthenticated)
 	if _, err := h.login("bob", "a new password"); err != nil {
 		t.Error(err)
@@ -227,14 +227,14 @@ func TestSessionsEnd(t *testing.T) {
 	if err != nil || token.ID == "" {
 		t.Fatal(err)
 	}
-	if _, err, _ := h.seen("", "Bearer "+secret); err != nil {
+	if _, _, err := h.seen("", "Bearer "+secret); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.DeleteUser(ctx, h.admin, bob.ID); err != nil {
 		t.Fatal(err)
 	}
-	_, err, _ = h.seen(here, "")
+	_, _, err = h.seen(here, "")
 	wantCode(t, "the session of nobody", err, octopus.CodeUnauthenticated)
-	_, err, _ = h.seen("", "Bearer "+secret)
+	_, _, err = h.seen("", "Bearer "+secret)
 	wantCode(t, "the token of nobody", err, octopus.CodeUnauthenticated)
 }

@@ -83,7 +83,7 @@ func (h *house) login(name, password string) (string, error) {
 }
 
 // seen is who a handler sees behind both middlewares, and what it sets.
-func (h *house) seen(cookie, authorization string) (s Subject, err error, set []*http.Cookie) {
+func (h *house) seen(cookie, authorization string) (s Subject, set []*http.Cookie, err error) {
 	r := httptest.NewRequest("GET", "/", nil)
 	if cookie != "" {
 		r.AddCookie(&http.Cookie{Name: CookieName, Value: cookie})
@@ -95,7 +95,7 @@ func (h *house) seen(cookie, authorization string) (s Subject, err error, set []
 	h.Tokens(h.Sessions(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		s, err = Require(r.Context())
 	}))).ServeHTTP(w, r)
-	return s, err, w.Result().Cookies()
+	return s, w.Result().Cookies(), err
 }
 
 func wantCode(t *testing.T, what string, err error, code octopus.Code) {
@@ -245,7 +245,7 @@ func TestLoginLink(t *testing.T) {
 	if len(cookies) != 1 {
 		t.Fatalf("one link signed in %d times", len(cookies))
 	}
-	if s, err, _ := h.seen(<-cookies, ""); err != nil || s.Username != "ada" {
+	if s, _, err := h.seen(<-cookies, ""); err != nil || s.Username != "ada" {
 		t.Errorf("%v %+v", err, s)
 	}
 	wantCode(t, "spent", func() error { _, err := h.CheckLoginLink(ctx, secret, "127.0.0.1"); return err }(), octopus.CodeDenied)

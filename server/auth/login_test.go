@@ -44,7 +44,7 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err, _ := h.seen(cookie, ""); err != nil || s.Username != "ada" || s.Role != octopus.RoleAdmin || s.Kind != KindSession {
+	if s, _, err := h.seen(cookie, ""); err != nil || s.Username != "ada" || s.Role != octopus.RoleAdmin || s.Kind != KindSession {
 		t.Errorf("%v %+v", err, s)
 	}
 	_, wrongPassword := h.login("ada", "wrong")
