@@ -86,8 +86,8 @@
     if (shown === "live" && t - stream.heard > silentAfter) shown = "stale";
     if (shown !== "live" && t - stream.since > staleAfter) shown = "stale";
     if (!navigator.onLine) shown = "stale";
-    if (shown === "connecting") shown = "reconnecting";
     const words = {
+      connecting: "Connecting",
       live: "Live",
       reconnecting: "Reconnecting",
       stale: `Stale since ${clock.format(stream.since + skew).slice(0, 8)}`,
