@@ -54,6 +54,9 @@ func (d *Dispatcher) tell(s stepped) {
 		}
 		return
 	}
+	if s.changed && s.event.kind == evDue && s.before.Status == octopus.Offered {
+		d.pause(s.before.AgentID)
+	}
 	for _, e := range s.effects {
 		d.do(s, e)
 	}
@@ -65,6 +68,15 @@ func (d *Dispatcher) tell(s stepped) {
 	}
 	if s.x.Status.Terminal() {
 		d.waiters.ended(s.x)
+	}
+}
+
+// pause offers nothing for a while to an agent that did not answer an offer, so that the work goes elsewhere.
+func (d *Dispatcher) pause(agentID string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.sessions[agentID]; s != nil {
+		s.paused = d.cfg.Now().Add(d.rules.offerTTL)
 	}
 }
 

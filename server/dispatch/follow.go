@@ -142,12 +142,12 @@ func (d *Dispatcher) agentChanged(ctx context.Context, id string) {
 	changed := s.name != a.Name || s.drained != a.Drained
 	d.learn(s, a)
 	d.backlog.revive()
-	any := d.backlog.any()
+	work := d.backlog.any()
 	d.mu.Unlock()
 	if changed {
 		s.send(&wire.Settings{Name: a.Name, Drained: a.Drained})
 	}
-	if any {
+	if work {
 		d.wakeClaim()
 	}
 }

@@ -58,12 +58,15 @@ func (s *Session) reconcile(ctx context.Context, items []wire.Item, before map[s
 		s.askAgain()
 		return
 	}
+	d.mu.Lock()
+	name := s.name
+	d.mu.Unlock()
 	holdings := make(map[string]*holding, len(items))
 	answers := make([]wire.AnsweredItem, 0, len(items))
 	named := make(map[string]int64, len(items))
 	for _, it := range items {
 		named[it.Execution] = max(named[it.Execution], it.Fence)
-		answer, h, err := s.answer(ctx, it)
+		answer, h, err := s.answer(ctx, it, name)
 		if err != nil {
 			s.askAgain()
 			return
@@ -73,7 +76,7 @@ func (s *Session) reconcile(ctx context.Context, items []wire.Item, before map[s
 			holdings[it.Execution] = h
 		}
 	}
-	s.missing(ctx, stored, named, before)
+	s.missing(ctx, name, stored, named, before)
 	s.settle(holdings, before)
 	for page := range slices.Chunk(answers, wire.HelloPage) {
 		answers = answers[len(page):]
@@ -93,8 +96,8 @@ func (s *Session) askAgain() {
 }
 
 // answer decides about one item. A holding comes with what the agent keeps.
-func (s *Session) answer(ctx context.Context, it wire.Item) (wire.AnsweredItem, *holding, error) {
-	e := event{kind: evHello, agentID: s.agentID, agentName: s.name, fence: it.Fence, phase: it.Phase}
+func (s *Session) answer(ctx context.Context, it wire.Item, name string) (wire.AnsweredItem, *holding, error) {
+	e := event{kind: evHello, agentID: s.agentID, agentName: name, fence: it.Fence, phase: it.Phase}
 	var r stepped
 	err := s.d.inLane(ctx, it.Execution, func(ctx context.Context) {
 		r = s.d.step(ctx, it.Execution, e)
@@ -128,7 +131,7 @@ func (s *Session) answer(ctx context.Context, it wire.Item) (wire.AnsweredItem, 
 }
 
 // missing decides about what the database says the agent has, and the agent does not name.
-func (s *Session) missing(ctx context.Context, stored []octopus.Execution, named, before map[string]int64) {
+func (s *Session) missing(ctx context.Context, name string, stored []octopus.Execution, named, before map[string]int64) {
 	var intact *bool
 	for _, x := range stored {
 		if fence, ok := named[x.ID]; ok && fence >= x.Fence {
@@ -141,10 +144,10 @@ func (s *Session) missing(ctx context.Context, stored []octopus.Execution, named
 			same := s.sameJournal(ctx)
 			intact = &same
 		}
-		e := event{kind: evNeverStarted, agentID: s.agentID, agentName: s.name, fence: x.Fence}
+		e := event{kind: evNeverStarted, agentID: s.agentID, agentName: name, fence: x.Fence}
 		if !*intact {
 			e.kind, e.code = evLost, "journal_lost"
-			e.message = s.name + " came back without its journal, so nobody knows whether it ran."
+			e.message = name + " came back without its journal, so nobody knows whether it ran."
 		}
 		s.d.background(x.ID, func(ctx context.Context) { s.d.tell(s.d.step(ctx, x.ID, e)) })
 	}

@@ -64,6 +64,10 @@ func (d *Dispatcher) fire(ctx context.Context, id string) stepped {
 		return stepped{err: err}
 	}
 	_, connected := d.Presence(x.AgentID)
+	if !connected && d.shared && x.AgentID != "" {
+		a, err := d.store.Agent(ctx, x.AgentID)
+		connected = err == nil && a.Connected
+	}
 	return d.step(ctx, id, event{kind: evDue, connected: connected})
 }
 
@@ -252,12 +256,12 @@ func (d *Dispatcher) sweepBacklog(ctx context.Context) {
 	d.mu.Lock()
 	d.backlog.replace(pools, agents)
 	d.backlog.read = now
-	any := d.backlog.any()
+	work := d.backlog.any()
 	d.mu.Unlock()
-	if any {
+	if work {
 		d.wakeClaim()
 	}
-	if any && explain {
+	if work && explain {
 		d.explainWaits(ctx)
 	}
 }

@@ -81,8 +81,8 @@ const pollEvery = 2 * time.Second
 // calm is how long hints from the bus are gathered before a waiter looks: this server's own steps signal at once.
 const calm = 100 * time.Millisecond
 
-// wait calls look when something under key may have ended, until it says so, max has passed or ctx is done.
-func (d *Dispatcher) wait(ctx context.Context, key, topic string, max time.Duration, look func() (done bool, err error)) error {
+// wait calls look when something under key may have ended, until it says so, most has passed or ctx is done.
+func (d *Dispatcher) wait(ctx context.Context, key, topic string, most time.Duration, look func() (done bool, err error)) error {
 	ch := d.waiters.add(key)
 	defer d.waiters.remove(key, ch)
 	var hints <-chan bus.Hint
@@ -91,7 +91,7 @@ func (d *Dispatcher) wait(ctx context.Context, key, topic string, max time.Durat
 		defer sub.Close()
 		hints = sub.C()
 	}
-	limit := time.NewTimer(max)
+	limit := time.NewTimer(most)
 	defer limit.Stop()
 	poll := time.NewTimer(pollEvery)
 	defer poll.Stop()
@@ -121,9 +121,9 @@ func (d *Dispatcher) wait(ctx context.Context, key, topic string, max time.Durat
 	}
 }
 
-// WaitRun returns the run when it has ended, or as it is after at most max.
-func (d *Dispatcher) WaitRun(ctx context.Context, runID string, max time.Duration) (run octopus.Run, err error) {
-	err = d.wait(ctx, runID, "run:"+runID, max, func() (bool, error) {
+// WaitRun returns the run when it has ended, or as it is after most.
+func (d *Dispatcher) WaitRun(ctx context.Context, runID string, most time.Duration) (run octopus.Run, err error) {
+	err = d.wait(ctx, runID, "run:"+runID, most, func() (bool, error) {
 		run, err = d.store.Run(ctx, runID)
 		return run.Status().Terminal(), err
 	})
@@ -131,8 +131,8 @@ func (d *Dispatcher) WaitRun(ctx context.Context, runID string, max time.Duratio
 }
 
 // WaitExecution does the same for one execution.
-func (d *Dispatcher) WaitExecution(ctx context.Context, executionID string, max time.Duration) (x octopus.Execution, err error) {
-	err = d.wait(ctx, executionID, "execution:"+executionID, max, func() (bool, error) {
+func (d *Dispatcher) WaitExecution(ctx context.Context, executionID string, most time.Duration) (x octopus.Execution, err error) {
+	err = d.wait(ctx, executionID, "execution:"+executionID, most, func() (bool, error) {
 		x, err = d.store.Execution(ctx, executionID)
 		return x.Status.Terminal(), err
 	})

@@ -163,15 +163,21 @@ func (h *Hub) Drain(ctx context.Context) {
 	}
 	h.mu.Unlock()
 	if first {
-		list := h.all()
-		low, high := window(len(list))
-		for _, c := range list {
-			c.Close(wire.CloseDrain, "The server is stopping.", low, high)
-		}
+		h.SendAway("The server is stopping.")
 	}
 	select {
 	case <-h.idle:
 	case <-ctx.Done():
+	}
+}
+
+// SendAway closes every connection with 4012 and a window to come back in, to this or another server. The owner of
+// the server's lease calls it when a renewal came over 15 s late: others may have taken its agents for gone.
+func (h *Hub) SendAway(reason string) {
+	list := h.all()
+	low, high := window(len(list))
+	for _, c := range list {
+		c.Close(wire.CloseDrain, reason, low, high)
 	}
 }
 

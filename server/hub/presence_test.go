@@ -163,6 +163,12 @@ func TestDrain(t *testing.T) {
 	s := start(t, settings{})
 	m := s.enrol("web-01")
 	l, _ := m.connect()
+	s.hub.SendAway("The lease was renewed too late.")
+	if e := l.closed(); e.Code != wire.CloseDrain || e.Reason != "The lease was renewed too late." {
+		t.Errorf("%+v", e)
+	}
+	s.eventually("it may come back", func() bool { return s.hub.Connections() == 0 })
+	l, _ = m.connect()
 	s.hub.Drain(t.Context())
 	if d := expect[*wire.Drain](l); d.ReconnectMaxMS < d.ReconnectMinMS || d.ReconnectMaxMS == 0 {
 		t.Errorf("%+v", d)

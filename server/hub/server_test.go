@@ -178,7 +178,7 @@ func (s *server) execution(run octopus.Run) octopus.Execution {
 // ended waits for the end of the only execution of a run.
 func (s *server) ended(run octopus.Run) octopus.Execution {
 	s.t.Helper()
-	if _, err := s.dispatch.WaitRun(context.Background(), run.ID, 10*time.Second); err != nil {
+	if _, err := s.dispatch.WaitRun(context.Background(), run.ID, 30*time.Second); err != nil {
 		s.t.Fatal(err)
 	}
 	x, err := s.store.Execution(context.Background(), s.execution(run).ID)
