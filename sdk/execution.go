@@ -207,6 +207,12 @@ func (c *Client) ExecutionEvents(ctx context.Context, id string) (page Page[Even
 	return page, err
 }
 
+// ExplainExecution says of each agent why it does not run a queued execution; empty when it does not wait.
+func (c *Client) ExplainExecution(ctx context.Context, id string) (page Page[LeftOut], err error) {
+	err = c.do(ctx, "GET", path("executions", id, "explain"), nil, nil, &page)
+	return page, err
+}
+
 // ExecutionResults are the named results ("db" operations) of an execution.
 func (c *Client) ExecutionResults(ctx context.Context, id string) (page Page[NamedResult], err error) {
 	err = c.do(ctx, "GET", path("executions", id, "results"), nil, nil, &page)

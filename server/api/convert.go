@@ -64,9 +64,13 @@ func toRun(r octopus.Run) sdk.Run {
 		}
 	}
 	for _, l := range r.LeftOut {
-		out.LeftOut = append(out.LeftOut, sdk.LeftOut{AgentID: l.AgentID, AgentName: l.AgentName, Reason: l.Reason})
+		out.LeftOut = append(out.LeftOut, toLeftOut(l))
 	}
 	return out
+}
+
+func toLeftOut(l octopus.LeftOut) sdk.LeftOut {
+	return sdk.LeftOut{AgentID: l.AgentID, AgentName: l.AgentName, Reason: l.Reason}
 }
 
 // toExecution is the form of lists: without parameters, attempts and response.

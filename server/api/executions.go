@@ -120,6 +120,15 @@ func (a *API) listExecutionEvents(ctx context.Context, in *ExecutionID) (*list[s
 	return page(events, "", toEvent), nil
 }
 
+// explainExecution is empty for an execution that does not wait.
+func (a *API) explainExecution(ctx context.Context, in *ExecutionID) (*list[sdk.LeftOut], error) {
+	agents, err := a.dispatch.Explain(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return page(agents, "", toLeftOut), nil
+}
+
 func (a *API) listExecutionResults(ctx context.Context, in *ExecutionID) (*list[sdk.NamedResult], error) {
 	if _, err := a.store.Execution(ctx, in.ID); err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ func (a *API) routes(h huma.API) {
 	route(g, "GET", "/executions", auth.Read, "list-executions", "List executions, newest first", a.listExecutions)
 	route(g, "GET", "/executions/{id}", auth.Read, "get-execution", "Read an execution; with wait, when it has ended", a.getExecution)
 	route(g, "GET", "/executions/{id}/events", auth.Read, "list-execution-events", "Read the timeline", a.listExecutionEvents)
+	route(g, "GET", "/executions/{id}/explain", auth.Read, "explain-execution", "Say of each agent why it does not run a queued execution", a.explainExecution)
 	route(g, "GET", "/executions/{id}/results", auth.Read, "list-execution-results", "Read the named results (db operations)", a.listExecutionResults)
 	route(g, "GET", "/executions/{id}/logs", auth.Read, "read-logs", "Read or follow the log: JSON lines, server-sent events or text", a.readLogs)
 	route(g, "GET", "/executions/{id}/logs.txt", auth.Read, "download-logs", "Download the log as text", a.downloadLogs)

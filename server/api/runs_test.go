@@ -61,6 +61,19 @@ func TestCreatedAnswers(t *testing.T) {
 	if len(run.Executions) != 1 || run.Executions[0].Status != "queued" || run.Executions[0].Waiting == nil {
 		t.Errorf("run: %s", a.body)
 	}
+	w.agent("busy", 1)
+	if _, err := w.client.AgentAction(t.Context(), "busy", "drain"); err != nil {
+		t.Fatal(err)
+	}
+	waits := sdk.StartRun{Work: greet(map[string]any{}).Work}
+	waits.Target.Selector = "env=elsewhere"
+	queued, err := w.client.StartRun(t.Context(), waits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why, err := w.client.ExplainExecution(t.Context(), queued.Executions[0].ID); err != nil || len(why.Items) != 1 || why.Items[0].AgentName != "busy" || why.Items[0].Reason == "" {
+		t.Errorf("explain: %v %+v", err, why)
+	}
 	// A wait that ran out is still 201.
 	if a := w.raw("POST", "/api/v1/runs", body, "Prefer", "wait=0.05"); a.StatusCode != 201 {
 		t.Errorf("%d %s", a.StatusCode, a.body)
