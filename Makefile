@@ -4,7 +4,8 @@ GO      ?= go
 export CGO_ENABLED ?= 0
 
 VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null | sed 's/^v//')
-LDFLAGS := $(if $(VERSION),-X octopus/internal/version.Version=$(VERSION))
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(if $(shell git status --porcelain 2>/dev/null),+)
+LDFLAGS := $(if $(VERSION),-X octopus/internal/version.Version=$(VERSION)) $(if $(filter-out +,$(COMMIT)),-X octopus/internal/version.stamp=$(COMMIT))
 STRIP   := -s -w
 EXE     := octopus$(shell $(GO) env GOEXE 2>/dev/null)
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64

@@ -51,7 +51,9 @@ func run(ctx context.Context, binary string, agents int, gobench bool) error {
 			return fmt.Errorf("agents: %w", err)
 		}
 	}
-	t.size(binary)
+	if err := t.size(ctx, folder); err != nil {
+		return err
+	}
 	t.print()
 	if !gobench {
 		return nil

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -27,23 +29,26 @@ func (t *table) print() {
 }
 
 // size is that of a stripped binary, less the plugins that it embeds.
-func (t *table) size(binary string) {
-	path := binary
-	if dist, err := os.Stat("dist/octopus-linux-amd64"); err == nil && dist.Size() > 0 {
-		path = "dist/octopus-linux-amd64"
+func (t *table) size(ctx context.Context, folder string) error {
+	path := filepath.Join(folder, "stripped")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
+	cmd.Env, cmd.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("stripped build: %w", err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return
+		return err
 	}
-	plugins := int64(0)
-	embedded, _ := filepath.Glob("wasmplugins/builtin/dist/*.gz") // the pattern is good
+	size := info.Size()
+	embedded, _ := filepath.Glob("wasmplugins/builtin/dist/*.wasm.gz") // the pattern is good
 	for _, p := range embedded {
 		if i, err := os.Stat(p); err == nil {
-			plugins += i.Size()
+			size -= i.Size()
 		}
 	}
-	t.row("binary without plugins ("+filepath.Base(path)+")", "≤ 35 MB", megabytes(info.Size()-plugins))
+	t.row("binary without plugins, as make dist builds it", "≤ 35 MB", megabytes(size))
+	return nil
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }

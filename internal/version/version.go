@@ -2,16 +2,20 @@
 package version
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 )
 
-// Version is the release, set by the Makefile through the linker. Commit is the revision it was built from; without
-// the linker's word it is what the Go tool recorded, or "" where it recorded nothing.
+// Version is the release, set by the Makefile through the linker. Commit is the revision it was built from, "+" where
+// files had changed: what the Makefile said, else what the Go tool recorded, or "".
 var (
 	Version = "0.1.0-dev"
-	Commit  = commit()
+	Commit  = cmp.Or(stamp, commit())
 )
+
+// stamp is set by the Makefile through the linker.
+var stamp string
 
 // String is what `octopus version` prints: release, commit, Go release and platform.
 func String() string {
@@ -22,7 +26,7 @@ func String() string {
 	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 }
 
-// commit reads what `go build` recorded of the version control: twelve digits, and "+" where files had changed.
+// commit reads what `go build` recorded of the version control, in the same form.
 func commit() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
