@@ -131,7 +131,7 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	w := harness.New(t)
 	w.Agent("web-01")
-	run := w.Running(echo(map[string]any{"message": "slow", "delay_seconds": 60}))
+	run := w.Running(echo(map[string]any{"message": "slow", "delay_seconds": 60, "log_lines": 600}))
 	if _, err := w.Client.CancelRun(t.Context(), run.ID); err != nil {
 		t.Fatal(err)
 	}
