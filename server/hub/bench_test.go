@@ -60,6 +60,7 @@ func benchmark(b *testing.B, inFlight int) {
 	var times []time.Duration
 	var left atomic.Int64
 	left.Store(int64(b.N))
+	before := s.store.Statements()
 	b.ResetTimer()
 	var wg sync.WaitGroup
 	for range inFlight {
@@ -85,6 +86,7 @@ func benchmark(b *testing.B, inFlight int) {
 	wg.Wait()
 	b.StopTimer()
 	slices.Sort(times)
+	b.ReportMetric(float64(s.store.Statements()-before)/float64(b.N), "statements/run")
 	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
