@@ -118,14 +118,24 @@ func (b *tab) text(selector string) string {
 	return text
 }
 
-// waitText waits until an element shows a text.
+// waitText waits until an element shows a text, also across the loading of another page.
 func (b *tab) waitText(selector, want string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
 	expression := `(document.querySelector(` + quote(selector) + `)?.innerText ?? "").includes(` + quote(want) + `)`
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingInterval(50*time.Millisecond))); err != nil {
-		b.t.Fatalf("%s does not show %q: %v; it shows:\n%s", selector, want, err, b.text(selector))
+	for {
+		// An error means that the page is being replaced: look again.
+		if shown, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression)); err == nil && shown {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			b.t.Fatalf("%s does not show %q; it shows:\n%s", selector, want, b.text(selector))
+		}
 	}
 }
 

@@ -72,11 +72,19 @@ func TestFirstMinutes(t *testing.T) {
 	b.marked()
 
 	b.click("choose-http-check")
-	b.do("type the URL", chromedp.WaitVisible(chromedp.CSS(`[name="p.url"]`)),
-		chromedp.SetValue(chromedp.CSS(`[name="p.url"]`), ""), chromedp.SendKeys(chromedp.CSS(`[name="p.url"]`), site.URL))
+	url := chromedp.CSS(`[name="p.url"]`)
+	b.do("find this server's own address in the form", chromedp.WaitVisible(url))
+	if got, err := chromedp.Run(b.ctx, chromedp.Value(url)); err != nil || !strings.HasPrefix(got, d.URL) {
+		t.Errorf("the form's URL is %q, %v", got, err)
+	}
+	b.do("type another", chromedp.Focus(url), chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)),
+		chromedp.SendKeys(url, site.URL))
 	b.click("run")
 	b.waitText(css("status"), "succeeded")
 	b.waitText("#x-result", "200")
+	if shown := b.text("#content"); !strings.Contains(shown, site.URL) {
+		t.Errorf("the page does not name %s:\n%s", site.URL, shown)
+	}
 }
 
 // TestWatchLive watches one execution from its start to its end on its own page.
@@ -94,10 +102,14 @@ func TestWatchLive(t *testing.T) {
 	b.waitText(css("live-badge"), "Live")
 	b.mark()
 	b.waitText(css("status"), "running")
-	before := logLines(b)
+	b.waitText(css("log"), "line 3 of 30")
+	if shown := b.text(css("status")); shown != "running" {
+		t.Errorf("the third line of the log came when the execution was %s", shown)
+	}
 	b.waitText(css("status"), "succeeded")
-	if after := logLines(b); after < 30 || before >= after {
-		t.Errorf("%d log lines while it ran, %d at its end", before, after)
+	b.waitText(css("log"), "line 30 of 30")
+	if n := logLines(b); n != 30 {
+		t.Errorf("%d log lines, want 30", n)
 	}
 	b.waitText("#x-result", "watched")
 	b.marked()
@@ -160,5 +172,10 @@ func offline(yes bool) chromedp.Action[chromedp.Void] {
 
 // logLines counts the lines that the page shows.
 func logLines(b *tab) int {
-	return strings.Count(b.text(css("log")), "\n") / 2
+	b.t.Helper()
+	n, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](`document.querySelectorAll(`+quote(css("log")+" li")+`).length`))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return n
 }
