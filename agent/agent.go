@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,7 +14,9 @@ import (
 	"octopus/agent/core"
 	"octopus/agent/journal"
 	"octopus/agent/link"
+	"octopus/agent/modules"
 	"octopus/agent/policy"
+	"octopus/agent/service"
 	"octopus/agent/spool"
 	"octopus/internal/wire"
 	"octopus/wasmplugins"
@@ -32,7 +35,8 @@ type Agent struct {
 	clock       func() time.Duration
 	journal     *journal.Journal
 	logs        *spool.Spool
-	modules     *modules
+	modules     *modules.Cache
+	moduleRoot  *os.Root
 	outputs     outputs
 	blobs       blobs
 	pool        *wasmplugins.Pool
@@ -87,7 +91,7 @@ func (a *Agent) Close() { a.folder.close() }
 // Run enrols where that is still to be done, connects, and works until ctx ends or the server asks for a restart
 // ([ErrRestart]). It returns when everything it started has ended. Lost connections are no errors: it tries again.
 func (a *Agent) Run(ctx context.Context) error {
-	return runService(ctx, a.run)
+	return service.Run(ctx, a.run)
 }
 
 func (a *Agent) run(ctx context.Context) error {
@@ -170,7 +174,7 @@ func (a *Agent) open(ctx context.Context) ([]core.Restored, error) {
 	}
 	pool, err := wasmplugins.NewPool(wasmplugins.PoolConfig{
 		Dir: filepath.Join(a.folder.path, dirSandbox), Executable: a.config.Runner,
-		MaxRunners: a.config.Slots + 2, Load: a.modules.load, Log: a.config.Log,
+		MaxRunners: a.config.Slots + 2, Load: a.modules.Load, Log: a.config.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
@@ -190,12 +194,10 @@ func (a *Agent) openStores() error {
 	if a.logs, err = spool.Open(spoolRoot, 0, time.Now); err != nil {
 		return err
 	}
-	moduleRoot, err := a.folder.sub(dirModules)
-	if err != nil {
+	if a.moduleRoot, err = a.folder.sub(dirModules); err != nil {
 		return err
 	}
-	fetch := a.fetchModule
-	if a.modules, err = openModules(moduleRoot, a.config.CacheBytes, fetch); err != nil {
+	if a.modules, err = modules.Open(a.moduleRoot, a.config.CacheBytes, a.fetchModule); err != nil {
 		return err
 	}
 	files, err := a.folder.sub(dirFiles)
@@ -234,15 +236,22 @@ func (a *Agent) release() {
 	if a.logs != nil {
 		a.logs.Close()
 	}
-	for _, root := range []*os.Root{a.blobs.root, a.outputs.root} {
+	for _, root := range []*os.Root{a.blobs.root, a.outputs.root, a.moduleRoot} {
 		if root != nil {
 			root.Close()
 		}
-	}
-	if a.modules != nil {
-		a.modules.root.Close()
 	}
 	if a.client != nil {
 		a.client.Close()
 	}
 }
+
+// ServiceConfig is what an installed service starts with.
+type ServiceConfig = service.Config
+
+// InstallService makes the agent start with the machine and starts it. It needs root, or an administrator.
+// Progress goes to w; errors are for people.
+func InstallService(c ServiceConfig, w io.Writer) error { return service.Install(c, w) }
+
+// UninstallService stops and removes the service. The data folder stays.
+func UninstallService(name string, w io.Writer) error { return service.Uninstall(name, w) }

@@ -1,25 +1,17 @@
 package agent
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"octopus/agent/core"
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
 	"octopus/sdk/spec"
-	"octopus/wasmplugins"
 )
 
 func openRoot(t *testing.T, dir string) *os.Root {
@@ -117,74 +109,6 @@ func TestLateResultsAreBounded(t *testing.T) {
 	list, err := os.ReadDir(filepath.Join(dir, dirLate))
 	if err != nil || len(list) > lateFiles || list[len(list)-1].Name() != last+".1.json" {
 		t.Errorf("%d files, %v", len(list), err)
-	}
-}
-
-func TestModuleCache(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	var fetched atomic.Int32
-	shelf := map[string][]byte{}
-	fetch := func(_ context.Context, digest string, _ int64, w io.Writer) error {
-		fetched.Add(1)
-		raw, ok := shelf[digest]
-		if !ok {
-			return errors.New("there is no such module")
-		}
-		_, err := w.Write(raw)
-		return err
-	}
-	var digests []string
-	for i := range 4 {
-		raw := bytes.Repeat([]byte{byte(i)}, 1000)
-		digests = append(digests, wasmplugins.Digest(raw))
-		shelf[digests[i]] = raw
-	}
-	m, err := openModules(openRoot(t, dir), 2500, fetch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			if raw, err := m.load(t.Context(), digests[0]); err != nil || !bytes.Equal(raw, shelf[digests[0]]) {
-				t.Errorf("%v", err)
-			}
-		})
-	}
-	wg.Wait()
-	if fetched.Load() != 1 {
-		t.Errorf("fetched %d times for eight that asked at once", fetched.Load())
-	}
-	// The longest unused goes.
-	for _, d := range []string{digests[1], digests[0], digests[2]} {
-		if _, err := m.ensure(t.Context(), d); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Millisecond) // the order is by time of use
-	}
-	list, _ := os.ReadDir(dir)
-	if len(list) != 2 || m.bytes != 2000 {
-		t.Errorf("%d files, %d bytes", len(list), m.bytes)
-	}
-	before := fetched.Load()
-	if _, err := m.ensure(t.Context(), digests[0]); err != nil || fetched.Load() != before {
-		t.Error("the wrong one was removed")
-	}
-	// A file that was changed on disk never runs: it is fetched again.
-	name, _ := fileName(digests[0])
-	if err := os.WriteFile(filepath.Join(dir, name), []byte("evil"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if raw, err := m.load(t.Context(), digests[0]); err != nil || !bytes.Equal(raw, shelf[digests[0]]) || fetched.Load() != before+1 {
-		t.Errorf("%q %v", raw, err)
-	}
-	if _, err := m.load(t.Context(), wasmplugins.Digest([]byte("none"))); err == nil {
-		t.Error("a module that nobody has")
-	}
-	again, err := openModules(openRoot(t, dir), 2500, fetch)
-	if err != nil || len(again.used) != 2 {
-		t.Errorf("after a restart: %v %v", again.used, err)
 	}
 }
 

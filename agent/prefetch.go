@@ -40,7 +40,7 @@ func (a *Agent) prefetch(ctx context.Context) {
 		}
 		start := time.Now()
 		a.begun.Add(1)
-		_, err := a.modules.ensure(ctx, m.Digest)
+		_, err := a.modules.Ensure(ctx, m.Digest)
 		if err == nil {
 			_, err = a.pool.Prepare(ctx, m.Digest, memory)
 		}

@@ -12,6 +12,7 @@ import (
 	"octopus/agent/broker"
 	"octopus/agent/core"
 	"octopus/agent/journal"
+	"octopus/agent/modules"
 	"octopus/agent/spool"
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
@@ -54,7 +55,7 @@ func (a *Agent) start(o *wire.Offer, attempt int) {
 func (a *Agent) work(j *job) core.Done {
 	o := j.offer
 	j.log = a.logs.Begin(o.Execution, j.attempt, o.Fence)
-	download, err := a.modules.ensure(j.ctx, o.Digest)
+	download, err := a.modules.Ensure(j.ctx, o.Digest)
 	j.usage.DownloadUS = download.Microseconds()
 	var outcome wasmplugins.Outcome
 	if err != nil {
@@ -85,8 +86,8 @@ func killedResponse(reason string) spec.Response {
 // unavailable is the outcome of an execution whose module could not be had.
 func unavailable(err error) wasmplugins.Outcome {
 	r := spec.Failure(503, "module_unavailable", "The plugin's module could not be fetched: "+err.Error())
-	if err == errDigest {
-		r = spec.Failure(502, spec.CodeDigestMismatch, errDigest.Message)
+	if err == modules.ErrDigest {
+		r = spec.Failure(502, spec.CodeDigestMismatch, modules.ErrDigest.Message)
 	}
 	return wasmplugins.Outcome{Response: r, Err: err}
 }

@@ -1,4 +1,4 @@
-package agent
+package service
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"octopus/internal/octopus"
 )
 
-// runService runs f, and speaks to the service manager meanwhile where that is who started this process.
-func runService(ctx context.Context, f func(context.Context) error) error {
+// Run runs f, and speaks to the service manager meanwhile where that is who started this process.
+func Run(ctx context.Context, f func(context.Context) error) error {
 	service, err := svc.IsWindowsService()
 	if err != nil || !service {
 		return f(ctx)
@@ -46,7 +46,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 		case h.err = <-done:
 			status <- svc.Status{State: svc.StopPending}
 			if h.err != nil && ctx.Err() == nil {
-				return true, 1 // the manager starts it again; see installService
+				return true, 1 // the manager starts it again; see install
 			}
 			return false, 0
 		case r := <-requests:
@@ -61,7 +61,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 	}
 }
 
-func installService(c ServiceConfig, w io.Writer) error {
+func install(c Config, w io.Writer) error {
 	m, err := connectManager()
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func installService(c ServiceConfig, w io.Writer) error {
 	return nil
 }
 
-func uninstallService(name string, w io.Writer) error {
+func uninstall(name string, w io.Writer) error {
 	m, err := connectManager()
 	if err != nil {
 		return err

@@ -1,4 +1,5 @@
-package agent
+// Package modules keeps plugin modules on an agent's disk.
+package modules
 
 import (
 	"cmp"
@@ -21,15 +22,15 @@ import (
 // maxModule is the largest module that is fetched, in bytes (the sandbox refuses larger ones anyway).
 const maxModule = 32 << 20
 
-// fetcher downloads a module into w.
-type fetcher func(ctx context.Context, digest string, limit int64, w io.Writer) error
+// Fetcher downloads a module into w.
+type Fetcher func(ctx context.Context, digest string, limit int64, w io.Writer) error
 
-// modules keeps plugin modules on disk by digest. The digest is checked on each load, so that a changed file never
+// Cache keeps plugin modules on disk by digest. The digest is checked on each load, so that a changed file never
 // runs; the longest unused go first when the bound is reached.
-type modules struct {
+type Cache struct {
 	root  *os.Root // static
 	max   int64    // static: bytes
-	fetch fetcher  // static
+	fetch Fetcher  // static
 
 	mu      sync.Mutex // guards what follows
 	flights map[string]*flight
@@ -44,8 +45,9 @@ type flight struct {
 	err  error
 }
 
-func openModules(root *os.Root, max int64, fetch fetcher) (*modules, error) {
-	m := &modules{root: root, max: max, fetch: fetch, flights: map[string]*flight{}, used: map[string]time.Time{}, sizes: map[string]int64{}}
+// Open reads what an earlier process left in root. max is in bytes.
+func Open(root *os.Root, max int64, fetch Fetcher) (*Cache, error) {
+	m := &Cache{root: root, max: max, fetch: fetch, flights: map[string]*flight{}, used: map[string]time.Time{}, sizes: map[string]int64{}}
 	dir, err := root.Open(".")
 	if err != nil {
 		return nil, fmt.Errorf("module cache: %w", err)
@@ -77,8 +79,8 @@ func fileName(digest string) (string, error) {
 	return strings.ToLower(sum) + ".wasm", nil
 }
 
-// ensure has a module on disk when it returns, and says how long the download took (0: it was there).
-func (m *modules) ensure(ctx context.Context, digest string) (time.Duration, error) {
+// Ensure has a module on disk when it returns, and says how long the download took (0: it was there).
+func (m *Cache) Ensure(ctx context.Context, digest string) (time.Duration, error) {
 	name, err := fileName(digest)
 	if err != nil {
 		return 0, err
@@ -112,7 +114,7 @@ func (m *modules) ensure(ctx context.Context, digest string) (time.Duration, err
 	}
 }
 
-func (m *modules) download(ctx context.Context, f *flight, digest, name string) {
+func (m *Cache) download(ctx context.Context, f *flight, digest, name string) {
 	var size int64
 	size, f.err = m.store(ctx, digest, name)
 	m.mu.Lock()
@@ -128,7 +130,7 @@ func (m *modules) download(ctx context.Context, f *flight, digest, name string) 
 }
 
 // store downloads into a temporary file, checks it, and puts it in place.
-func (m *modules) store(ctx context.Context, digest, name string) (int64, error) {
+func (m *Cache) store(ctx context.Context, digest, name string) (int64, error) {
 	temp := name + ".tmp"
 	file, err := m.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -145,7 +147,7 @@ func (m *modules) store(ctx context.Context, digest, name string) (int64, error)
 		return 0, err
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != strings.TrimSuffix(name, ".wasm") {
-		return 0, errDigest
+		return 0, ErrDigest
 	}
 	if err := m.root.Rename(temp, name); err != nil {
 		return 0, fmt.Errorf("store module: %w", err)
@@ -153,10 +155,11 @@ func (m *modules) store(ctx context.Context, digest, name string) (int64, error)
 	return size, nil
 }
 
-var errDigest = octopus.Errorf(octopus.CodeInvalid, "What the server sent is not the module that was asked for: its digest differs.")
+// ErrDigest says that a download was not what was asked for.
+var ErrDigest = octopus.Errorf(octopus.CodeInvalid, "What the server sent is not the module that was asked for: its digest differs.")
 
 // evict removes the longest unused files until the bound holds, never keep. It is called with mu held.
-func (m *modules) evict(keep string) {
+func (m *Cache) evict(keep string) {
 	if m.bytes <= m.max {
 		return
 	}
@@ -175,21 +178,21 @@ func (m *modules) evict(keep string) {
 	}
 }
 
-func (m *modules) remove(name string) {
+func (m *Cache) remove(name string) {
 	m.bytes -= m.sizes[name]
 	m.root.Remove(name)
 	delete(m.used, name)
 	delete(m.sizes, name)
 }
 
-// load returns a module. A file that does not match its name any more is removed and fetched again.
-func (m *modules) load(ctx context.Context, digest string) ([]byte, error) {
+// Load returns a module. A file that does not match its name any more is removed and fetched again.
+func (m *Cache) Load(ctx context.Context, digest string) ([]byte, error) {
 	name, err := fileName(digest)
 	if err != nil {
 		return nil, err
 	}
 	for range 2 {
-		if _, err := m.ensure(ctx, digest); err != nil {
+		if _, err := m.Ensure(ctx, digest); err != nil {
 			return nil, err
 		}
 		raw, err := m.root.ReadFile(name)
@@ -201,5 +204,5 @@ func (m *modules) load(ctx context.Context, digest string) ([]byte, error) {
 		m.remove(name)
 		m.mu.Unlock()
 	}
-	return nil, errDigest
+	return nil, ErrDigest
 }

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package agent
+package service
 
 import (
 	"context"
@@ -17,10 +17,10 @@ import (
 
 const unitFolder = "/etc/systemd/system"
 
-// runService runs f as it is: only Windows asks a service to speak to its manager.
-func runService(ctx context.Context, f func(context.Context) error) error { return f(ctx) }
+// Run runs f as it is: only Windows asks a service to speak to its manager.
+func Run(ctx context.Context, f func(context.Context) error) error { return f(ctx) }
 
-func installService(c ServiceConfig, w io.Writer) error {
+func install(c Config, w io.Writer) error {
 	command := strings.Join(append([]string{c.Executable}, c.args()...), " ")
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return octopus.Errorf(octopus.CodeUnavailable,
@@ -40,7 +40,7 @@ func installService(c ServiceConfig, w io.Writer) error {
 	}
 	path := filepath.Join(unitFolder, c.Name+".service")
 	if err := os.WriteFile(path, []byte(unit), 0o644); err != nil {
-		return octopus.Errorf(octopus.CodeDenied, "The unit %s cannot be written: %v.", path, bare(err))
+		return octopus.Errorf(octopus.CodeDenied, "The unit %s cannot be written: %v.", path, err)
 	}
 	fmt.Fprintln(w, "wrote", path)
 	for _, args := range [][]string{{"daemon-reload"}, {"enable", c.Name}, {"restart", c.Name}} {
@@ -52,7 +52,7 @@ func installService(c ServiceConfig, w io.Writer) error {
 	return nil
 }
 
-func uninstallService(name string, w io.Writer) error {
+func uninstall(name string, w io.Writer) error {
 	path := filepath.Join(unitFolder, name+".service")
 	if _, err := os.Stat(path); err != nil {
 		return octopus.Errorf(octopus.CodeNotFound, "There is no service %s on this machine.", name)

@@ -1,4 +1,5 @@
-package agent
+// Package service makes an agent start with its machine: systemd, or the Windows service manager.
+package service
 
 import (
 	"cmp"
@@ -11,8 +12,8 @@ import (
 	"octopus/internal/octopus"
 )
 
-// ServiceConfig is what an installed service starts with.
-type ServiceConfig struct {
+// Config is what an installed service starts with.
+type Config struct {
 	// Executable is the program. Defaults to this one.
 	Executable string
 	// Name of the service. Defaults to "octopus-agent".
@@ -22,7 +23,7 @@ type ServiceConfig struct {
 	Insecure                        bool
 }
 
-func (c ServiceConfig) withDefaults() (ServiceConfig, error) {
+func (c Config) withDefaults() (Config, error) {
 	c.Name = cmp.Or(c.Name, "octopus-agent")
 	if strings.ContainsFunc(c.Name, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
@@ -43,7 +44,7 @@ func (c ServiceConfig) withDefaults() (ServiceConfig, error) {
 }
 
 // args are "agent" and the flags for what is set.
-func (c ServiceConfig) args() []string {
+func (c Config) args() []string {
 	args := []string{"agent"}
 	for _, f := range []struct{ flag, value string }{
 		{"--server", c.Server}, {"--token-file", c.TokenFile}, {"--data", c.Data}, {"--policy", c.Policy}, {"--ca-file", c.CAFile},
@@ -58,21 +59,21 @@ func (c ServiceConfig) args() []string {
 	return args
 }
 
-// InstallService makes the agent start with the machine (systemd, or the Windows service manager) and starts it.
+// Install makes the agent start with the machine (systemd, or the Windows service manager) and starts it.
 // It needs root, or an administrator. Progress goes to w; errors are for people.
-func InstallService(c ServiceConfig, w io.Writer) error {
+func Install(c Config, w io.Writer) error {
 	c, err := c.withDefaults()
 	if err != nil {
 		return err
 	}
-	return installService(c, w)
+	return install(c, w)
 }
 
-// UninstallService stops and removes the service. The data folder stays.
-func UninstallService(name string, w io.Writer) error {
-	c, err := ServiceConfig{Name: name, Executable: "-"}.withDefaults()
+// Uninstall stops and removes the service. The data folder stays.
+func Uninstall(name string, w io.Writer) error {
+	c, err := Config{Name: name, Executable: "-"}.withDefaults()
 	if err != nil {
 		return err
 	}
-	return uninstallService(c.Name, w)
+	return uninstall(c.Name, w)
 }
