@@ -147,7 +147,7 @@ func (s *Server) Run(ctx context.Context) error {
 		BaseContext:       func(net.Listener) context.Context { return inner },
 	}
 	g, running := errgroup.WithContext(inner)
-	for _, run := range []func(context.Context) error{s.cache.Run, s.auth.Run, s.dispatch.Run, s.hub.Run, s.api.Run, s.web.Run, s.upkeep} {
+	for _, run := range []func(context.Context) error{s.cache.Run, s.auth.Run, s.dispatch.Run, s.hub.Run, s.api.Run, s.web.Run, s.keepLease, s.upkeep} {
 		g.Go(func() error { return ignoreCancel(run(running)) })
 	}
 	g.Go(func() error {

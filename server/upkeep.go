@@ -9,33 +9,56 @@ import (
 
 // Times of the housekeeping.
 const (
-	leaseEvery = 5 * time.Second // DESIGN §5: a server's lease is renewed every 5 s and valid for 15 s
+	leaseEvery = 5 * time.Second  // DESIGN §5: a server's lease is renewed every 5 s …
+	leaseTTL   = 15 * time.Second // … and valid for 15 s
 	purgeEvery = 10 * time.Minute
-	purgeBatch = 1000 // executions deleted in one transaction, so that nobody waits long behind it
+	purgeBatch = 1000 // runs deleted in one transaction, so that nobody waits long behind it
 )
 
-// upkeep renews this server's lease and removes what has expired, until ctx is done.
-func (s *Server) upkeep(ctx context.Context) error {
-	lease, purge := time.NewTicker(leaseEvery), time.NewTicker(purgeEvery)
-	defer lease.Stop()
-	defer purge.Stop()
-	s.renew(ctx)
+// keepLease renews this server's lease until ctx is done. When a renewal comes too late, other servers may have
+// taken its agents for gone: it sends them away, and they come back to a session that everybody knows.
+func (s *Server) keepLease(ctx context.Context) error {
+	tick := time.NewTicker(leaseEvery)
+	defer tick.Stop()
+	renewed := s.renew(ctx, time.Now())
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-lease.C:
-			s.renew(ctx)
-		case <-purge.C:
-			s.purge(ctx)
+		case <-tick.C:
+			at := s.renew(ctx, renewed)
+			if late := at.Sub(renewed) - leaseTTL; late > 0 {
+				s.cfg.Log.Warn("the server's lease was renewed late: agents are sent away and come back", "late", late)
+				s.hub.SendAway("The server's lease had run out. Come back.")
+			}
+			renewed = at
 		}
 	}
 }
 
-func (s *Server) renew(ctx context.Context) {
+// renew renews the lease and returns when, or the time before where it could not.
+func (s *Server) renew(ctx context.Context, before time.Time) time.Time {
 	me := store.Server{ID: s.id, URL: s.url, StartedAt: s.started, Agents: s.dispatch.Online()}
-	if err := s.store.RenewServer(ctx, me); err != nil && ctx.Err() == nil {
-		s.cfg.Log.Error("server lease not renewed", "error", err)
+	if err := s.store.RenewServer(ctx, me); err != nil {
+		if ctx.Err() == nil {
+			s.cfg.Log.Error("server lease not renewed", "error", err)
+		}
+		return before
+	}
+	return time.Now()
+}
+
+// upkeep removes what has expired, now and then, until ctx is done.
+func (s *Server) upkeep(ctx context.Context) error {
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			s.purge(ctx)
+		}
 	}
 }
 
