@@ -79,6 +79,10 @@ func New(c Config) (*Agent, error) {
 			return nil, err
 		}
 	}
+	// Before the key is read: no other process of this user may look into this one.
+	if err := wasmplugins.HideMemory(); err != nil {
+		return nil, fmt.Errorf("hide the agent's memory: %w", err)
+	}
 	if a.folder, err = openFolder(c.Data); err != nil {
 		return nil, err
 	}
