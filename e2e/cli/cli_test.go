@@ -81,6 +81,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("BIN", filepath.Dir(binary))
+			env.Setenv("GOCACHE", goCache())
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("OCTOPUS_CONTEXTS", filepath.Join(env.WorkDir, "contexts.json"))
 			env.Setenv("OCTOPUS_URL", a.URL)
@@ -93,6 +95,18 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "id": id},
 	})
+}
+
+// goCache is where this user's Go keeps what it compiled: scripts that build plugins have a HOME of their own.
+func goCache() string {
+	if dir := os.Getenv("GOCACHE"); dir != "" {
+		return dir
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "go-build")
 }
 
 // exits runs a command and wants its exit code.

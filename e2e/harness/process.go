@@ -126,3 +126,6 @@ func (p *Process) Wait() int {
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
+
+// PID is the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
