@@ -248,6 +248,9 @@ func TestLoginLink(t *testing.T) {
 	if s, _, err := h.seen(<-cookies, ""); err != nil || s.Username != "ada" {
 		t.Errorf("%v %+v", err, s)
 	}
+	if u, err := h.store.User(ctx, "ada"); err != nil || u.LastLogin.IsZero() {
+		t.Errorf("the link was no login: %v %+v", err, u)
+	}
 	wantCode(t, "spent", func() error { _, err := h.CheckLoginLink(ctx, secret, "127.0.0.1"); return err }(), octopus.CodeDenied)
 	if secret, err = h.LoginLink(ctx, "ada"); err != nil {
 		t.Fatal(err)

@@ -81,6 +81,9 @@ func (a *Auth) ConsumeLoginLink(ctx context.Context, secret, ip, userAgent strin
 	if err != nil {
 		return "", err
 	}
+	if user, err = a.succeed(ctx, user.ID, "", false, a.now()); err != nil {
+		return "", err
+	}
 	return a.open(ctx, user, ip, userAgent)
 }
 
