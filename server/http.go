@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"octopus/deploy"
+	"octopus/internal/octopus"
 )
 
 // Limits on what a peer may send before anybody looks at it.
@@ -26,7 +28,7 @@ const (
 // connections, so nothing may wrap their writer.
 func (s *Server) handler() http.Handler {
 	root := chi.NewRouter()
-	root.Use(recoverer(s.cfg.Log), s.realIP, middleware.RequestID, headers)
+	root.Use(recoverer(s.cfg.Log), s.realIP, requestIDs, headers)
 	root.Handle("/api/v1/agent/*", s.hub.Routes())
 	root.Mount("/dist", s.dist.routes())
 	root.Get("/install.sh", installer(deploy.InstallSh, s.url))
@@ -34,6 +36,17 @@ func (s *Server) handler() http.Handler {
 	s.api.Mount(root)
 	root.Mount("/", s.web.Routes())
 	return http.NewCrossOriginProtection().Handler(root)
+}
+
+// requestIDs names each request, unless a proxy did. The router's own ids would tell this machine's name.
+func requestIDs(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(middleware.RequestIDHeader)
+		if id == "" {
+			id = octopus.NewID("req_", time.Now())
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), middleware.RequestIDKey, id)))
+	})
 }
 
 // headers are on every answer. Pages add their own content security policy.

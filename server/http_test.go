@@ -101,3 +101,27 @@ func TestExecutablesForNewAgents(t *testing.T) {
 		}
 	}
 }
+
+func TestRequestIDsTellNothing(t *testing.T) {
+	t.Parallel()
+	s := running(t, quiet(t))
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sent, want := range map[string]string{"": "req_", "from-the-proxy": "from-the-proxy"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/api/v1/me", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Request-Id", sent)
+		resp, err := newClient(t).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if id := resp.Header.Get("X-Request-Id"); !strings.HasPrefix(id, want) || strings.HasPrefix(id, host) {
+			t.Errorf("sent %q, got %q", sent, id)
+		}
+	}
+}
