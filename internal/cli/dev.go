@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -68,7 +70,7 @@ func (a *app) dev(ctx context.Context, f serverFlags, asJSON bool) error {
 		srv.Close()
 		return err
 	}
-	a.banner(access, asJSON)
+	a.banner(access, cfg.Data, asJSON)
 
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	var g errgroup.Group
@@ -113,7 +115,7 @@ func freeAddress() string {
 }
 
 // banner tells how to get in. With asJSON its first line is for programs and the rest goes to standard error.
-func (a *app) banner(access server.DevAccess, asJSON bool) {
+func (a *app) banner(access server.DevAccess, data string, asJSON bool) {
 	out := a.Out
 	if asJSON {
 		line, err := json.Marshal(access)
@@ -130,13 +132,34 @@ func (a *app) banner(access server.DevAccess, asJSON bool) {
 
   In another terminal, from this folder:
 
-      %[2]s run http-check --param url=%[3]s/healthz --follow
-      %[2]s runs list
-      %[2]s open                      # another sign-in link
+      %[2]s run http-check --param url=%[3]s/healthz --follow%[4]s
+      %[2]s runs list%[4]s
+      %[2]s open%[4]s                      # another sign-in link
 
   Ctrl-C stops everything; starting again finds everything.
 
-`, access.LoginURL, ownCommand(), access.URL)
+`, access.LoginURL, shellWord(ownCommand()), access.URL, contextFlag(data))
+}
+
+// contextFlag is what a command needs to find the server of a data folder: nothing beside the usual one.
+func contextFlag(data string) string {
+	if filepath.Clean(data) == devFolder {
+		return ""
+	}
+	if !strings.ContainsAny(data, `/\`) {
+		data = "." + string(filepath.Separator) + data // a bare word would be the name of a context
+	}
+	return " --context " + shellWord(data)
+}
+
+// shellWord quotes text for a shell where it needs it.
+func shellWord(text string) string {
+	if text != "" && !strings.ContainsFunc(text, func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune(`_-./:\@%+,=`, c)
+	}) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // ownCommand is how this program was called, so that what the banner prints works when pasted.
