@@ -245,7 +245,7 @@ func ExecutionHead(m Execution) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "\" data-confirm=\"Close this execution without waiting for its agent? It ends as lost, and a result that comes later is kept as evidence only.\" data-yes=\"Force-close\"><button class=\"btn danger\" type=\"submit\" data-testid=\"force-close\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "\" data-confirm=\"Close this execution without waiting for its agent? It ends as cancelled (force-closed), and a result that comes later is kept as evidence only.\" data-yes=\"Force-close\"><button class=\"btn danger\" type=\"submit\" data-testid=\"force-close\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -23,6 +23,7 @@ type Page struct {
 	Viewer  *Viewer // nil: nobody is signed in
 	Events  string  // address of the event stream, "" for a page that does not move
 	CLI     string  // the command that shows or does the same
+	Again   string  // the command that repeats what the page shows
 	Toast   *Toast
 	Version string
 }

@@ -18,9 +18,6 @@ import (
 	"octopus/views"
 )
 
-// logTail is how many chunks of a log a page opens with.
-const logTail = 8
-
 // executionPage shows one execution, whether or not its run has others.
 func (s *Web) executionPage(w http.ResponseWriter, r *http.Request) error {
 	id := chi.URLParam(r, "id")
@@ -40,7 +37,7 @@ func (s *Web) showExecution(w http.ResponseWriter, r *http.Request, frame views.
 	} else {
 		m.Crumbs = crumbs("Runs", "/runs", name(m.X), "/runs/"+m.X.RunID, cmp.Or(m.X.AgentName, "execution"))
 	}
-	m.CLI = "octopus executions get " + m.X.ID
+	m.CLI, m.Again = "octopus executions get "+m.X.ID, s.twin(r.Context(), m.Run)
 	return s.render(w, r, http.StatusOK, views.ExecutionPage(m))
 }
 
@@ -71,7 +68,7 @@ func (s *Web) runOrExecution(w http.ResponseWriter, r *http.Request) error {
 	m.Page = frame
 	m.Title = m.Run.Plugin + ": " + string(run.Status())
 	m.Crumbs = crumbs("Runs", "/runs", cmp.Or(run.TaskName, run.Plugin))
-	m.CLI = "octopus runs get " + run.ID
+	m.CLI, m.Again = "octopus runs get "+run.ID, s.twin(ctx, run)
 	m.Rows, m.Closed = rows, p.Cursor != ""
 	if next != "" {
 		m.Pages.Next = "/runs/" + id + "?cursor=" + next
@@ -146,13 +143,11 @@ func (s *Web) executionModel(ctx context.Context, id string) (m views.Execution,
 }
 
 func (s *Web) readLog(ctx context.Context, m *views.Execution) (err error) {
-	if m.Log, err = s.cfg.Store.LogTail(ctx, m.X.ID, logTail); err != nil {
-		return err
-	}
+	m.Log, m.LogFrom, err = s.logTail(ctx, m.X.ID)
 	if n := len(m.Log); n > 0 {
-		m.LogSeq, m.LogFrom = m.Log[n-1].Seq, m.Log[0].Seq > 1
+		m.LogSeq = m.Log[n-1].Seq
 	}
-	return nil
+	return err
 }
 
 func (s *Web) readResult(ctx context.Context, m *views.Execution) error {

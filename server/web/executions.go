@@ -220,10 +220,3 @@ func (s *Web) runs(w http.ResponseWriter, r *http.Request) error {
 	m.Runs, m.Pages = rows, f.pages("/runs", p, next)
 	return s.render(w, r, http.StatusOK, views.ExecutionsPage(m))
 }
-
-func cliFlag(name, value string) string {
-	if value == "" {
-		return ""
-	}
-	return " --" + name + " " + value
-}

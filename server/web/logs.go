@@ -2,9 +2,11 @@ package web
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/go-chi/chi/v5"
@@ -14,6 +16,43 @@ import (
 
 // logPage is how many chunks one answer holds.
 const logPage = 64
+
+// A page opens with the end of a log: this many lines, or fewer where they are long.
+const (
+	tailLines = 500
+	tailBytes = 256 << 10
+)
+
+// logTail reads the end of a log. A chunk holds one line or thousands, so it asks for more until that is enough;
+// earlier says that there are lines before it.
+func (s *Web) logTail(ctx context.Context, id string) (tail []octopus.LogChunk, earlier bool, err error) {
+	for ask := 8; ; ask *= 4 {
+		if tail, err = s.cfg.Store.LogTail(ctx, id, ask); err != nil {
+			return nil, false, err
+		}
+		kept, cut := cutTail(tail)
+		if cut || len(tail) < ask || ask > tailLines {
+			return kept, cut || len(tail) > 0 && tail[0].Seq > 1, nil
+		}
+	}
+}
+
+// cutTail keeps the last lines that a page has room for, and tells whether it left any out.
+func cutTail(chunks []octopus.LogChunk) (kept []octopus.LogChunk, cut bool) {
+	lines, size := 0, 0
+	for i := len(chunks) - 1; i >= 0; i-- {
+		all := chunks[i].Lines
+		for j := len(all) - 1; j >= 0; j-- {
+			lines, size = lines+1, size+len(all[j].Text)
+			if lines > tailLines || size > tailBytes && lines > 1 {
+				kept = slices.Clone(chunks[i:])
+				kept[0].Lines = all[j+1:]
+				return kept, true
+			}
+		}
+	}
+	return chunks, false
+}
 
 // logChunk is a chunk as the page's script reads it: lines are [milliseconds since 1970, text].
 type logChunk struct {

@@ -1,0 +1,105 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"octopus/internal/octopus"
+)
+
+// maxTwin is how long a command line may become before it repeats the run by its id instead.
+const maxTwin = 1000
+
+// twin is the command that repeats a run. Secrets are not in it: placeholders stand where they go.
+func (s *Web) twin(ctx context.Context, run octopus.Run) string {
+	m, err := s.cfg.Catalog.Manifest(ctx, run.Digest)
+	a, known := m.Action(run.Action)
+	var given map[string]json.RawMessage
+	if err != nil || !known || run.Params != nil && json.Unmarshal(run.Params, &given) != nil {
+		return "octopus runs retry " + run.ID // what is secret is not known
+	}
+	line := "octopus run " + shellWord(run.Plugin)
+	if len(m.Actions) > 1 {
+		line += " --action " + shellWord(run.Action)
+	}
+	props := properties(a.Params)
+	for _, name := range ordered(props, given) {
+		line += " --param " + shellWord(name+"="+paramText(props, name, given[name]))
+	}
+	if line += targetFlags(run.Target) + policyFlags(run.Work); len(line) > maxTwin {
+		return "octopus runs retry " + run.ID
+	}
+	return line
+}
+
+// paramText is a value as --param takes it: strings bare where the schema says that they are strings, else JSON.
+func paramText(props []property, name string, value json.RawMessage) string {
+	for _, p := range props {
+		if p.name != name {
+			continue
+		}
+		if p.secret() {
+			return "<" + name + ">"
+		}
+		var text string
+		if p.Type == "string" && json.Unmarshal(value, &text) == nil {
+			return text
+		}
+	}
+	return string(value)
+}
+
+func targetFlags(t octopus.Target) (flags string) {
+	switch t.Mode {
+	case octopus.TargetAgent:
+		return cliFlag("agent", t.Agent)
+	case octopus.TargetAll:
+		flags = cliFlag("target", "all")
+	default:
+		if t.Count > 1 {
+			flags = cliFlag("count", strconv.Itoa(t.Count))
+		}
+	}
+	return flags + cliFlag("selector", t.Selector)
+}
+
+func policyFlags(w octopus.Work) (flags string) {
+	for _, f := range []struct {
+		name string
+		span time.Duration
+	}{{"timeout", w.Timeout}, {"deadline", w.Deadline}, {"wait-ttl", w.WaitTTL}, {"lost-after", w.LostAfter}} {
+		if f.span > 0 {
+			flags += cliFlag(f.name, f.span.String())
+		}
+	}
+	if w.OnLost == octopus.OnLostRetry {
+		flags += cliFlag("on-lost", string(w.OnLost))
+	}
+	if w.MaxAttempts > 1 {
+		flags += cliFlag("max-attempts", strconv.Itoa(w.MaxAttempts))
+	}
+	if w.Priority != 0 {
+		flags += cliFlag("priority", strconv.Itoa(w.Priority))
+	}
+	return flags
+}
+
+// cliFlag is a flag of a command line, nothing where its value is the default "".
+func cliFlag(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return " --" + name + " " + shellWord(value)
+}
+
+// shellWord quotes text for a shell where it needs it.
+func shellWord(text string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+,="
+	if text != "" && strings.Trim(text, plain) == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
