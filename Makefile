@@ -14,9 +14,11 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 PKG       ?= ./...
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
+TEST_BINARY := $(if $(filter ./... ./e2e%,$(PKG)),test-binary)
+test test-race: export OCTOPUS_TEST_BINARY := $(if $(TEST_BINARY),$(CURDIR)/.cache/$(EXE))
 
 .DEFAULT_GOAL := help
-.PHONY: help run build plugins test test-race lint generate generate-check bench fuzz dist ci clean go-version
+.PHONY: help run build plugins test test-race lint generate generate-check bench fuzz dist ci clean go-version test-binary
 
 help: ## list the targets
 	@echo "Octopus: make run starts everything on this machine and prints one address."
@@ -35,12 +37,16 @@ plugins: go-version ## compile the built-in plugins (only what changed)
 	@echo "==> plugins"
 	@$(GO) run ./wasmplugins/builtin/build
 
-test: plugins ## run the tests; no cgo, nothing installed by hand
+test: plugins $(TEST_BINARY) ## run the tests; no cgo, nothing installed by hand
 	@$(GO) run ./.ci/summary $(TESTFLAGS) $(PKG)
 
-test-race: plugins ## run all tests under the race detector (needs gcc)
-	@mkdir -p .cache && $(GO) build -o .cache/$(EXE) .
-	@OCTOPUS_TEST_BINARY=$(CURDIR)/.cache/$(EXE) CGO_ENABLED=1 $(GO) run ./.ci/summary -race $(TESTFLAGS) $(PKG)
+test-race: plugins $(TEST_BINARY) ## run all tests under the race detector (needs gcc)
+	@CGO_ENABLED=1 $(GO) run ./.ci/summary -race $(TESTFLAGS) $(PKG)
+
+# End-to-end tests start this one, which is built once and without the race detector.
+test-binary: plugins
+	@echo "==> test binary"
+	@mkdir -p .cache && CGO_ENABLED=0 $(GO) build -o .cache/$(EXE) .
 
 lint: go-version ## check style and the import rules with golangci-lint
 	@.ci/lint
