@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,7 +139,7 @@ func fromHuma(ctx huma.Context, status int, message string, errs []error) huma.S
 	case status == http.StatusBadRequest && len(p.Errors) > 0:
 		p.Detail, p.Errors = p.Errors[0].Message, nil
 	case len(p.Errors) == 1:
-		p.Detail = fmt.Sprintf("%s: %s.", p.Errors[0].Field, strings.TrimSuffix(p.Errors[0].Message, "."))
+		p.Detail = fmt.Sprintf("%s: %s.", cmp.Or(p.Errors[0].Field, "The body"), strings.TrimSuffix(p.Errors[0].Message, "."))
 	case len(p.Errors) > 1:
 		p.Detail = fmt.Sprintf("%d fields are not right; errors lists them.", len(p.Errors))
 	}
@@ -177,17 +178,54 @@ func sentence(message string) string {
 func fieldProblem(location, message string) sdk.FieldProblem {
 	where, rest, _ := strings.Cut(location, ".")
 	if where != "body" {
-		return sdk.FieldProblem{Field: rest, Message: message}
+		return sdk.FieldProblem{Field: rest, Message: plainly(message)}
 	}
 	field := pointer(rest)
 	if name, ok := strings.CutPrefix(message, "expected required property "); ok {
 		name, _, _ = strings.Cut(name, " ")
 		return sdk.FieldProblem{Field: field + "/" + name, Message: "is required"}
 	}
-	if message == "unexpected property" {
-		message = "there is no such field"
+	return sdk.FieldProblem{Field: field, Message: plainly(message)}
+}
+
+// words say what huma's checks found. Where a value follows, it stands in the schema, not in the request.
+var words = []struct{ huma, ours string }{
+	{"unexpected property", "there is no such field"},
+	{"unknown query parameter", "there is no such parameter"},
+	{"expected value to be one of ", "must be one of "},
+	{"expected number >= ", "must be at least "},
+	{"expected number <= ", "must be at most "},
+	{"expected number > ", "must be more than "},
+	{"expected number < ", "must be less than "},
+	{"expected length >= ", "is shorter than "},
+	{"expected length <= ", "is longer than "},
+	{"expected array length >= ", "has fewer items than "},
+	{"expected array length <= ", "has more items than "},
+	{"expected string to match pattern ", "must match "},
+	{"expected string to be ", "must be "},
+	{"expected ", "must be of type "},
+	{"invalid ", "must be of type "},
+}
+
+// plainly says what is wrong as the end of a sentence that begins with the field.
+func plainly(message string) string {
+	if message == "expected length >= 1" {
+		return "must not be empty"
 	}
-	return sdk.FieldProblem{Field: field, Message: message}
+	for _, w := range words {
+		rest, ok := strings.CutPrefix(message, w.huma)
+		if !ok {
+			continue
+		}
+		if n, err := strconv.ParseFloat(rest, 64); err == nil {
+			rest = strconv.FormatFloat(n, 'f', -1, 64) // not 2.592e+06
+		}
+		if strings.Contains(w.huma, "length") && !strings.Contains(w.huma, "array") && rest != "" {
+			rest += " characters"
+		}
+		return w.ours + strings.ReplaceAll(rest, `"`, "")
+	}
+	return message
 }
 
 func pointer(path string) string {
