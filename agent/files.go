@@ -81,7 +81,7 @@ func (f outputs) stageAll(o *wire.Offer, files []spec.Operation) error {
 
 // used is how many bytes a folder holds, without the files that are about to be replaced.
 func (f outputs) used(dir string, replaced []spec.Operation) (n int64) {
-	fs.WalkDir(f.root.FS(), dir, func(path string, d fs.DirEntry, err error) error {
+	_ = fs.WalkDir(f.root.FS(), dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return nil
 		}

@@ -189,7 +189,6 @@ type peer struct {
 	ws   *websocket.Conn
 	in   chan wire.Message
 	gone chan struct{}
-	deaf bool
 
 	mu    sync.Mutex
 	lines []string

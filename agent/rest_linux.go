@@ -30,10 +30,12 @@ func dropCode() {
 		case !strings.HasSuffix(fields[0], ":"): // the head of a mapping
 			end = 0
 			if len(fields) == 6 && fields[5] == program && (fields[1] == "r-xp" || fields[1] == "r--p") {
-				fmt.Sscanf(fields[0], "%x-%x", &start, &end)
+				if _, err := fmt.Sscanf(fields[0], "%x-%x", &start, &end); err != nil {
+					end = 0
+				}
 			}
 		case fields[0] == "Anonymous:" && end > start && len(fields) == 3 && fields[1] == "0": // no page was written
-			unix.Syscall(unix.SYS_MADVISE, start, end-start, unix.MADV_DONTNEED)
+			_, _, _ = unix.Syscall(unix.SYS_MADVISE, start, end-start, unix.MADV_DONTNEED)
 			end = 0
 		}
 	}

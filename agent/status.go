@@ -63,7 +63,7 @@ func Status(dataDir string) (Report, error) {
 		return Report{}, octopus.Errorf(octopus.CodeDenied, "The agent's status in %s cannot be read: %v.", dataDir, bare(err))
 	}
 	var r Report
-	json.Unmarshal(raw, &r) // damaged or absent: an empty report
+	_ = json.Unmarshal(raw, &r) // damaged or absent: an empty report
 	if r.Running = locked(dataDir); r.Running {
 		return r, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -86,7 +87,7 @@ func killedResponse(reason string) spec.Response {
 // unavailable is the outcome of an execution whose module could not be had.
 func unavailable(err error) wasmplugins.Outcome {
 	r := spec.Failure(503, "module_unavailable", "The plugin's module could not be fetched: "+err.Error())
-	if err == modules.ErrDigest {
+	if errors.Is(err, modules.ErrDigest) {
 		r = spec.Failure(502, spec.CodeDigestMismatch, modules.ErrDigest.Message)
 	}
 	return wasmplugins.Outcome{Response: r, Err: err}

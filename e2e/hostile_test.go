@@ -103,7 +103,9 @@ func upload(t *testing.T, w *harness.World, module string) string {
 }
 
 // corpus is the path of a module of the hostile corpus.
-func corpus(module string) string { return filepath.Join("..", "wasmplugins", "testdata", module+".wasm") }
+func corpus(module string) string {
+	return filepath.Join("..", "wasmplugins", "testdata", module+".wasm")
+}
 
 // pack gives a module of the hostile corpus a manifest, and returns the packed file and what the command said.
 func pack(t *testing.T, w *harness.World, module string) (file, out string, code int) {

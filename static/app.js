@@ -393,6 +393,25 @@
     el.setCustomValidity(bad);
   });
 
+  // A box that filters what is on the page already: every word must be in an entry's text. The server does it too.
+  document.addEventListener("input", (e) => {
+    if (!e.target.matches?.("input[data-filter]")) return;
+    const words = e.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const place = $(e.target.dataset.filter);
+    for (const el of $$("[data-filter-text]", place)) el.hidden = !words.every((w) => el.dataset.filterText.includes(w));
+    for (const g of $$("[data-filter-group]", place)) g.hidden = !$("[data-filter-text]:not([hidden])", g);
+    $("[data-filter-empty]", place).hidden = Boolean($("[data-filter-text]:not([hidden])", place));
+  });
+
+  // An address that points into a closed part opens it.
+  function reveal() {
+    const at = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const part = at && at.closest("details.api-op");
+    if (part && !part.open) { part.open = true; at.scrollIntoView(); }
+  }
+  window.addEventListener("hashchange", reveal);
+  document.addEventListener("DOMContentLoaded", reveal);
+
   const goto = { h: "/", t: "/tasks", r: "/runs", a: "/agents", p: "/plugins", s: "/system" };
   let pressedG = 0;
   document.addEventListener("keydown", (e) => {

@@ -67,7 +67,7 @@ var load = sync.OnceValues(func() (string, map[string]file) {
 func compress(raw []byte) []byte {
 	var out bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	w.Write(raw) // a buffer never fails
+	_, _ = w.Write(raw) // a buffer never fails
 	w.Close()
 	if out.Len() >= len(raw) {
 		return nil

@@ -37,19 +37,9 @@ type TaskForm struct {
 	Work        *Work
 }
 
-func taskStatus(t octopus.Task) string {
-	if !t.Enabled {
-		return "disabled"
-	}
-	if t.LastRun != nil {
-		return string(t.LastRun.Status())
-	}
-	return "idle"
-}
-
 // TargetWords says where a task runs.
 func TargetWords(t octopus.Target) string {
-	where := " agent"
+	var where string
 	switch t.Mode {
 	case octopus.TargetAgent:
 		return "on " + t.Agent

@@ -97,6 +97,7 @@ func (Stop) event()         {}
 type Effect interface{ effect() }
 
 // The effects, to be carried out in order.
+
 type (
 	// Send queues a frame on the open socket; without one it is dropped.
 	Send struct{ wire.Message }

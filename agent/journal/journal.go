@@ -143,7 +143,7 @@ func (j *Journal) append(kind byte, k Key, body []byte) error {
 	}
 	record := encode(kind, body)
 	if _, err := j.file.WriteAt(record, j.size); err != nil {
-		j.file.Truncate(j.size)
+		_ = j.file.Truncate(j.size) // what is torn is cut at the next start
 		return fmt.Errorf("write journal: %w", err)
 	}
 	j.track(kind, k, span{j.size, int64(len(record))})
@@ -222,7 +222,7 @@ func (j *Journal) Bytes() (size, alive int64) {
 // syncDir makes a rename durable. Windows cannot, and does not need to.
 func syncDir(path string) {
 	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		dir.Sync()
+		_ = dir.Sync()
 		dir.Close()
 	}
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -206,7 +207,7 @@ func TestFull(t *testing.T) {
 	for ; err == nil; n++ {
 		err = j.Accepted(offer(n))
 	}
-	if err != ErrFull || n < 3 {
+	if !errors.Is(err, ErrFull) || n < 3 {
 		t.Fatalf("after %d accepts: %v", n, err)
 	}
 	ok(t, j.Started(key(0), 1))

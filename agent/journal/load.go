@@ -49,7 +49,7 @@ func (j *Journal) scan(r *bufio.Reader) ([]Entry, int64, error) {
 	for {
 		kind, body, next, err := decode(r, buffer)
 		buffer = next
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return inOrder(found, first), good, nil
 		}
 		if err == nil && (j.id == "") != (kind == kindHeader) {

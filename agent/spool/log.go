@@ -132,7 +132,7 @@ func (l *Log) store(c stored) error {
 		}
 	}
 	if _, err := l.file.WriteAt(raw, l.size); err != nil {
-		l.file.Truncate(l.size)
+		_ = l.file.Truncate(l.size) // what is torn is cut at the next start
 		return err
 	}
 	l.seq = c.Seq

@@ -61,6 +61,11 @@ func read(module []byte) (octopus.PluginVersion, spec.Manifest, error) {
 		return v, spec.Manifest{}, octopus.Errorf(octopus.CodeTooLarge, "The module is over %d MiB.", maxModule>>20)
 	}
 	m, err := wasmplugins.ManifestOf(module)
+	if errors.Is(err, wasmplugins.ErrNoManifest) { // packing it would not help a module that cannot run at all
+		if _, refused := wasmplugins.Check(module, 0); refused != nil {
+			err = refused
+		}
+	}
 	if err != nil {
 		return v, m, octopus.Errorf(octopus.CodeInvalid, "%s", sentence(err))
 	}

@@ -84,7 +84,6 @@ type absence struct {
 	lastHeard time.Time
 	name      string
 	held      map[string]*holding
-	announced bool // its executions were marked silent
 }
 
 // remember keeps what s held. d.mu is held.

@@ -28,7 +28,6 @@ type roster struct {
 	agents map[string]known
 	dirty  map[string]bool // agents to read again
 	stale  bool            // read all again
-	read   time.Time       // when all were read last
 }
 
 func (r *roster) init() {

@@ -31,9 +31,6 @@ type conn struct {
 	out outbox
 }
 
-// closeWait is how long the peer may take to answer a close, and a write to be taken.
-const closeWait = 5 * time.Second
-
 // run says hello, then leaves reading to a fresh goroutine: decoding the hello and opening the session grew this
 // one's stack, and an idle connection should not keep that.
 func (c *conn) run() {

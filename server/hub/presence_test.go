@@ -52,7 +52,7 @@ func TestTwoMismatchesAskForAHello(t *testing.T) {
 		return expect[*wire.HeartbeatAck](l).Rehello
 	}
 	// The agent lost it (its journal is intact and does not know it): nothing until two quiet heartbeats disagree.
-	if ask("") || ask("") || !ask("") {
+	if first, second, third := ask(""), ask(""), ask(""); first || second || !third {
 		t.Fatal("not exactly two mismatches after the quiet began")
 	}
 	l.hello()

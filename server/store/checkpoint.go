@@ -71,7 +71,7 @@ func (c *checkpointer) committed(w *writer) {
 	switch {
 	case pages < checkpointPages:
 	case c.finish.Swap(false) || pages >= checkpointForce:
-		w.raw(func(conn *sqlite3.Conn) error {
+		_ = w.raw(func(conn *sqlite3.Conn) error {
 			_, _, err := conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
 			return err // readers of old pages: the next pass tries again
 		})

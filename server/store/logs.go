@@ -120,7 +120,7 @@ func packLines(lines []octopus.LogLine) []byte {
 	if err != nil {
 		return body
 	}
-	w.Write(body[1:]) // a buffer never fails
+	_, _ = w.Write(body[1:]) // a buffer never fails
 	w.Close()
 	return packed.Bytes()
 }

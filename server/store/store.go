@@ -59,8 +59,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.reads = newPool(reads, s.dialect, &s.statements)
 	if s.writer, err = startWriter(ctx, s); err != nil {
-		s.closeConnections()
-		return nil, err
+		return nil, errors.Join(err, s.closeConnections())
 	}
 	s.touched = startTouched(s)
 	if s.dialect.clockSQL != "" { // so that Now is the database's from the start

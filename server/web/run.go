@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -214,7 +215,7 @@ func (s *Web) matchingPart(w http.ResponseWriter, r *http.Request) error {
 
 // malformed is a form that cannot be read at all; one that is too large stays what it is.
 func malformed(err error) error {
-	if _, ok := err.(*http.MaxBytesError); ok {
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return err
 	}
 	return octopus.Errorf(octopus.CodeMalformed, "The form could not be read. Go back and send it again.")
