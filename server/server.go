@@ -120,6 +120,7 @@ func (s *Server) wire(ctx context.Context) (err error) {
 	s.web = web.New(web.Config{
 		Store: s.store, Dispatch: s.dispatch, Catalog: s.catalog, Auth: s.auth, Bus: s.bus, Cache: s.cache,
 		Log: cfg.Log, PublicURL: s.url, Version: version.Version, OnFirstBrowser: s.firstBrowser,
+		OpenAPI: func() ([]byte, error) { return api.OpenAPI(version.Version) },
 	})
 	return nil
 }

@@ -861,7 +861,15 @@ func userMenu(p Page) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 67, "System</a> <button type=\"button\" data-open=\"#keys\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 67, "System</a> <a href=\"/api\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = Icon("book-open").Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "API</a> <button type=\"button\" data-open=\"#keys\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -869,7 +877,7 @@ func userMenu(p Page) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 68, "Keyboard</button><hr><form method=\"post\" action=\"/logout\"><button type=\"submit\" data-testid=\"sign-out\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "Keyboard</button><hr><form method=\"post\" action=\"/logout\"><button type=\"submit\" data-testid=\"sign-out\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -877,7 +885,7 @@ func userMenu(p Page) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "Sign out</button></form></div></details>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, "Sign out</button></form></div></details>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -907,59 +915,59 @@ func themeButton(value, icon, label, current string) templ.Component {
 			templ_7745c5c3_Var40 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, "<button type=\"button\" data-theme-set=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<button type=\"button\" data-theme-set=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var41 string
 		templ_7745c5c3_Var41, templ_7745c5c3_Err = templ.JoinStringErrs(value)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout.templ`, Line: 189, Col: 45}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout.templ`, Line: 193, Col: 45}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var41))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "\" aria-pressed=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 72, "\" aria-pressed=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var42 string
 		templ_7745c5c3_Var42, templ_7745c5c3_Err = templ.JoinStringErrs(boolWord(value == current))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout.templ`, Line: 189, Col: 89}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout.templ`, Line: 193, Col: 89}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var42))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 72, "\" aria-label=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "\" aria-label=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var43 string
 		templ_7745c5c3_Var43, templ_7745c5c3_Err = templ.JoinStringErrs(label + " theme")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout.templ`, Line: 189, Col: 121}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout.templ`, Line: 193, Col: 121}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var43))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "\" title=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, "\" title=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var44 string
 		templ_7745c5c3_Var44, templ_7745c5c3_Err = templ.JoinStringErrs(label)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout.templ`, Line: 189, Col: 137}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `layout.templ`, Line: 193, Col: 137}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var44))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, "\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 75, "\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -967,7 +975,7 @@ func themeButton(value, icon, label, current string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 75, "</button>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 76, "</button>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -996,7 +1004,7 @@ func dialogs() templ.Component {
 			templ_7745c5c3_Var45 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 76, "<dialog id=\"confirm\" aria-labelledby=\"confirm-question\"><form method=\"dialog\" class=\"body\"><p id=\"confirm-question\" data-question></p><div class=\"actions\"><button class=\"btn\" value=\"no\">Keep it</button> <button class=\"btn danger solid\" value=\"yes\" data-yes data-testid=\"confirm-yes\">Yes</button></div></form></dialog> <dialog id=\"jump\" class=\"jump\" aria-label=\"Search\" data-picker><label class=\"vh\" for=\"jump-q\">Search tasks, plugins, agents and ids</label> <input id=\"jump-q\" class=\"input\" name=\"q\" type=\"search\" autocomplete=\"off\" placeholder=\"Search tasks, plugins, agents, or paste an id\" hx-get=\"/search\" hx-trigger=\"input changed delay:120ms\" hx-target=\"#jump-hits\" hx-sync=\"this:replace\"><div id=\"jump-hits\" class=\"pick\" aria-live=\"polite\"></div></dialog> <dialog id=\"keys\" aria-label=\"Keyboard\"><div class=\"body\"><h2>Keyboard</h2><dl class=\"kv\"><dt><kbd>/</kbd> or <kbd>Ctrl K</kbd></dt><dd>Search and jump anywhere</dd><dt><kbd>g</kbd> then <kbd>h</kbd></dt><dd>Home</dd><dt><kbd>g</kbd> then <kbd>t</kbd></dt><dd>Tasks</dd><dt><kbd>g</kbd> then <kbd>r</kbd></dt><dd>Runs</dd><dt><kbd>g</kbd> then <kbd>a</kbd></dt><dd>Agents</dd><dt><kbd>g</kbd> then <kbd>p</kbd></dt><dd>Plugins</dd><dt><kbd>?</kbd></dt><dd>This list</dd></dl><div class=\"actions\"><button class=\"btn\" type=\"button\" data-close>Close</button></div></div></dialog>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 77, "<dialog id=\"confirm\" aria-labelledby=\"confirm-question\"><form method=\"dialog\" class=\"body\"><p id=\"confirm-question\" data-question></p><div class=\"actions\"><button class=\"btn\" value=\"no\">Keep it</button> <button class=\"btn danger solid\" value=\"yes\" data-yes data-testid=\"confirm-yes\">Yes</button></div></form></dialog> <dialog id=\"jump\" class=\"jump\" aria-label=\"Search\" data-picker><label class=\"vh\" for=\"jump-q\">Search tasks, plugins, agents and ids</label> <input id=\"jump-q\" class=\"input\" name=\"q\" type=\"search\" autocomplete=\"off\" placeholder=\"Search tasks, plugins, agents, or paste an id\" hx-get=\"/search\" hx-trigger=\"input changed delay:120ms\" hx-target=\"#jump-hits\" hx-sync=\"this:replace\"><div id=\"jump-hits\" class=\"pick\" aria-live=\"polite\"></div></dialog> <dialog id=\"keys\" aria-label=\"Keyboard\"><div class=\"body\"><h2>Keyboard</h2><dl class=\"kv\"><dt><kbd>/</kbd> or <kbd>Ctrl K</kbd></dt><dd>Search and jump anywhere</dd><dt><kbd>g</kbd> then <kbd>h</kbd></dt><dd>Home</dd><dt><kbd>g</kbd> then <kbd>t</kbd></dt><dd>Tasks</dd><dt><kbd>g</kbd> then <kbd>r</kbd></dt><dd>Runs</dd><dt><kbd>g</kbd> then <kbd>a</kbd></dt><dd>Agents</dd><dt><kbd>g</kbd> then <kbd>p</kbd></dt><dd>Plugins</dd><dt><kbd>?</kbd></dt><dd>This list</dd></dl><div class=\"actions\"><button class=\"btn\" type=\"button\" data-close>Close</button></div></div></dialog>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

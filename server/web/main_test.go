@@ -72,7 +72,7 @@ func newSite(t *testing.T) *site {
 	s.publish()
 	s.web = New(Config{
 		Store: st, Dispatch: s.dispatch, Catalog: s.catalog, Auth: s.auth, Bus: b, Cache: regions, Version: "test",
-		PublicURL: "http://octopus.test", OnFirstBrowser: func(name string) { s.first <- name },
+		PublicURL: "http://octopus.test", OpenAPI: described, OnFirstBrowser: func(name string) { s.first <- name },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -17,6 +17,7 @@ import (
 	"octopus/server/dispatch"
 	"octopus/server/store"
 	"octopus/static"
+	"octopus/views"
 )
 
 // Config is what the dashboard stands on. Everything without a default must be set.
@@ -33,6 +34,9 @@ type Config struct {
 	Version string
 	// PublicURL is how browsers and agents reach this server, without a trailing slash.
 	PublicURL string
+	// OpenAPI returns the description of the REST API, which the page /api renders; it is called at most once.
+	// Without it that page says that there is none.
+	OpenAPI func() ([]byte, error)
 	// OnFirstBrowser is called once, with the user's name, when the first browser opens its event stream.
 	// Defaults to nothing.
 	OnFirstBrowser func(username string)
@@ -47,8 +51,10 @@ type Web struct {
 	now     func() time.Time
 	started time.Time
 	live    *live
-	first   sync.Once      // guards OnFirstBrowser
-	calls   sync.WaitGroup // OnFirstBrowser, while it runs
+	// described is the page of the API, made when it is first asked for.
+	described func() (views.APIReference, error)
+	first     sync.Once      // guards OnFirstBrowser
+	calls     sync.WaitGroup // OnFirstBrowser, while it runs
 }
 
 // New returns the dashboard. It starts nothing.
@@ -61,6 +67,7 @@ func New(cfg Config) *Web {
 	}
 	s := &Web{cfg: cfg, log: cfg.Log, now: cfg.Now, started: cfg.Now()}
 	s.live = newLive(s)
+	s.described = sync.OnceValues(s.readReference)
 	return s
 }
 
@@ -98,6 +105,7 @@ func (s *Web) Routes() http.Handler {
 			s.userRoutes(r)
 			s.profileRoutes(r)
 			s.systemRoutes(r)
+			s.referenceRoutes(r)
 		})
 	})
 	return r
