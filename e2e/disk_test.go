@@ -3,9 +3,11 @@
 package e2e_test
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -115,4 +117,34 @@ func fill(t *testing.T, disk string) string {
 		}
 	}
 	return path
+}
+
+// TestAgentDiskFull fills an agent's disk: it takes nothing new and says why, and goes on when space is back.
+func TestAgentDiskFull(t *testing.T) {
+	t.Parallel()
+	disk := tmpfs(t, "400m")
+	w := harness.New(t)
+	w.Agent("web-01", "--data", filepath.Join(disk, "agent"))
+	if got := w.Run(echo(map[string]any{"message": "before"})); got.Status != "succeeded" {
+		t.Fatalf("before: %s", got.Status)
+	}
+	ballast := fill(t, disk)
+	run, err := w.Client.StartRun(t.Context(), echo(map[string]any{"message": "patient"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events sdk.Page[sdk.Event]
+	w.Until("the agent has refused it for want of space", func(ctx context.Context) bool {
+		events, err = w.Client.ExecutionEvents(ctx, run.Executions[0].ID)
+		return err == nil && slices.ContainsFunc(events.Items, func(e sdk.Event) bool { return strings.Contains(e.Message, "no room on its disk") })
+	})
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Ended(run.ID); got.Status != "succeeded" {
+		t.Errorf("after: %s %+v", got.Status, got.Executions)
+	}
+	if events, err = w.Client.ExecutionEvents(t.Context(), run.Executions[0].ID); err != nil || len(events.Items) > 100 {
+		t.Errorf("%d lines of timeline for one wait, %v", len(events.Items), err)
+	}
 }
