@@ -179,7 +179,9 @@ fi
 if [ -z "$service" ] || ! [ -d /run/systemd/system ]; then
 	say ""
 	say "This machine does not run systemd, or --no-service was given. Start the agent with:"
-	say "  $bin agent$plain --token-file $config/token"
+	as=''
+	[ "$(id -u)" -eq 0 ] || as='sudo ' # the token is readable for root only
+	say "  $as$bin agent$plain --token-file $config/token"
 	exit 0
 fi
 

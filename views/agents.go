@@ -43,6 +43,7 @@ type AddAgent struct {
 	Unix    string
 	Windows string
 	Manual  string
+	Warning string // why the lines do not work everywhere
 	Joined  []Tile
 	Labels  string
 	Count   string

@@ -71,22 +71,42 @@ type Work struct {
 	Compact                 bool              // on the first page: fewer fields show at once
 }
 
-func (w Work) main() (out []Field) {
-	for _, f := range w.Fields {
-		if !w.Compact || !f.folded() {
-			out = append(out, f)
-		}
+// unsaid is the problem, unless it is a missing grant, which is said beside the button that makes it.
+func (w Work) unsaid() string {
+	if len(w.Missing) > 0 && w.MayGrant && strings.HasPrefix(w.Problem, w.Missing[0]) {
+		return ""
 	}
-	return out
+	return w.Problem
 }
 
-func (w Work) rest() (out []Field) {
+// shownAtLeast is how many fields a form shows where all could go into the fold: a form of a fold is no form.
+const shownAtLeast = 3
+
+// main are the fields that show at once.
+func (w Work) main() []Field {
+	open, _ := w.fold()
+	return open
+}
+
+// rest are the fields in the fold.
+func (w Work) rest() []Field {
+	_, folded := w.fold()
+	return folded
+}
+
+func (w Work) fold() (open, folded []Field) {
 	for _, f := range w.Fields {
 		if w.Compact && f.folded() {
-			out = append(out, f)
+			folded = append(folded, f)
+		} else {
+			open = append(open, f)
 		}
 	}
-	return out
+	if len(open) == 0 {
+		n := min(shownAtLeast, len(folded))
+		return folded[:n], folded[n:]
+	}
+	return open, folded
 }
 
 // advanced reports whether the policies differ from their defaults, so that the fold opens.

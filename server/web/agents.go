@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -250,7 +251,25 @@ func (s *Web) makeJoinToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	m.Token, m.Secret = &token, secret
 	m.Unix, m.Windows, m.Manual = joinLines(s.cfg.PublicURL, secret)
+	m.Warning = joinWarning(s.cfg.PublicURL)
 	return s.showAddAgent(w, r, http.StatusOK, m)
+}
+
+// joinWarning says which machines the lines do not work on: those that cannot reach a server on loopback, and
+// those that would send a secret in the clear.
+func joinWarning(server string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return ""
+	}
+	ip := net.ParseIP(u.Hostname())
+	switch {
+	case u.Hostname() == "localhost" || ip != nil && ip.IsLoopback():
+		return "This server answers at " + server + ", which only this machine can reach. For others, start it with octopus server --listen :8443 --tls-cert cert.pem --tls-key key.pem --public-url https://its-name:8443."
+	case u.Scheme == "http":
+		return "This server speaks plain http, which anyone on the way can read. Give it a certificate (--tls-cert, --tls-key), or add --insecure to the line if you accept that."
+	}
+	return ""
 }
 
 // joinLines are what is pasted on a machine.

@@ -110,6 +110,14 @@ func TestAgentPages(t *testing.T) {
 	p := b.post("/agents/new", "count", "3", "labels", "env=prod")
 	p.has(t, http.StatusOK, "curl -fsSL http://octopus.test/install.sh | sh -s -- --token join_", "install.ps1", "of 3", "topics=joined%3A")
 	checkMarkup(t, p)
+	for server, want := range map[string]string{
+		"http://127.0.0.1:8080": "only this machine can reach", "http://[::1]:80": "only this machine can reach", "http://localhost": "only this machine",
+		"http://octopus.test": "plain http", "https://octopus.test": "", "https://127.0.0.1": "only this machine",
+	} {
+		if got := joinWarning(server); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: %q", server, got)
+		}
+	}
 	at := "/agents/" + agent.ID
 	b.post(at+"/drain").has(t, http.StatusOK, "Take work again")
 	b.post(at+"/undrain").has(t, http.StatusOK, "Drain")
