@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,7 @@ import (
 
 // localPluginCommands are the author's verbs of `octopus plugins`: they need no server.
 func (a *app) localPluginCommands() []*cobra.Command {
-	return []*cobra.Command{a.pluginInspect(), a.pluginPack(), a.pluginRunLocal(), a.pluginTest()}
+	return []*cobra.Command{a.pluginNew(), a.pluginBuild(), a.pluginInspect(), a.pluginPack(), a.pluginRunLocal(), a.pluginTest()}
 }
 
 // module is a wasm file with what can be known of it without running it.
@@ -93,38 +94,60 @@ func (a *app) pack(path, manifestFile, out string) error {
 	if manifestFile == "" {
 		manifestFile = filepath.Join(dir, "plugin.yaml")
 	}
-	source, err := readAtMost(manifestFile, manifest.MaxSource)
+	m, err := a.readManifest(manifestFile)
 	if err != nil {
 		return err
 	}
-	packed, m, err := manifest.FromYAML(source)
-	if err != nil {
-		return a.refusePack(manifestFile, err)
-	}
 	if file == "" {
-		if file, err = findModule(dir, m.Name); err != nil {
+		if file, err = findModule(dir, m.spec.Name); err != nil {
 			return err
 		}
 	}
-	raw, err := readAtMost(file, wasmplugins.MaxModule)
+	report, err := m.packInto(file, file, cmp.Or(out, file))
 	if err != nil {
 		return err
 	}
-	result, err := wasmplugins.Pack(raw, packed)
+	fmt.Fprintf(a.Err, "Packed %s %s into %s.\n", report.Name, report.Version, report.File)
+	return a.print(report, nil)
+}
+
+// packedManifest is a valid manifest, and as it goes into a module.
+type packedManifest struct {
+	json []byte
+	spec spec.Manifest
+}
+
+// readManifest reads and checks plugin.yaml.
+func (a *app) readManifest(file string) (packedManifest, error) {
+	source, err := readAtMost(file, manifest.MaxSource)
+	if err != nil {
+		return packedManifest{}, err
+	}
+	packed, m, err := manifest.FromYAML(source)
+	if err != nil {
+		return packedManifest{}, a.refusePack(file, err)
+	}
+	return packedManifest{json: packed, spec: m}, nil
+}
+
+// packInto packs the manifest and the module in a file into another file, or into the same one. Refusals call the
+// module by its name, which may be another than the file's.
+func (m packedManifest) packInto(file, name, out string) (packReport, error) {
+	raw, err := readAtMost(file, wasmplugins.MaxModule)
+	if err != nil {
+		return packReport{}, err
+	}
+	result, err := wasmplugins.Pack(raw, m.json)
 	if err == nil {
-		_, err = wasmplugins.Check(result, uint64(m.Limits.Memory))
+		_, err = wasmplugins.Check(result, uint64(m.spec.Limits.Memory))
 	}
 	if err != nil {
-		return exitError{code: ExitUsage, err: fmt.Errorf("%s: %w", file, err)}
-	}
-	if out == "" {
-		out = file
+		return packReport{}, exitError{code: ExitUsage, err: fmt.Errorf("%s: %w", name, err)}
 	}
 	if err := os.WriteFile(out, result, 0o644); err != nil {
-		return fmt.Errorf("%s cannot be written: %w", out, err)
+		return packReport{}, fmt.Errorf("%s cannot be written: %w", out, err)
 	}
-	fmt.Fprintf(a.Err, "Packed %s %s into %s.\n", m.Name, m.Version, out)
-	return a.print(packReport{File: out, Name: m.Name, Version: m.Version, Digest: wasmplugins.Digest(result), Size: len(result)}, nil)
+	return packReport{File: out, Name: m.spec.Name, Version: m.spec.Version, Digest: wasmplugins.Digest(result), Size: len(result)}, nil
 }
 
 type packReport struct {
