@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"context"
 	"log/slog"
 	"net"
@@ -68,7 +69,7 @@ func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 				if p == nil {
 					return
 				}
-				if p == http.ErrAbortHandler {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
 				log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))

@@ -113,8 +113,9 @@ type (
 		Key Key
 		Err error
 	}
-	// Flag raises the flag that a guest can ask for. Kill ends it now.
+	// Flag raises the flag that a guest can ask for.
 	Flag struct{ Key Key }
+	// Kill ends a guest now.
 	Kill struct {
 		Key    Key
 		Reason string
@@ -129,14 +130,15 @@ type (
 		Key    Key
 		SHA256 string
 	}
-	// Commit puts staged files in place and forgets the execution. File keeps the result as evidence on this
-	// machine, and forgets. Drop forgets what never started.
+	// Commit puts staged files in place and forgets the execution.
 	Commit struct{ Key Key }
-	File   struct {
+	// File keeps the result as evidence on this machine, and forgets the execution.
+	File struct {
 		Key    Key
 		Result wire.Result
 		Why    string
 	}
+	// Drop forgets what never started.
 	Drop struct{ Key Key }
 	// Reconnect closes the socket. With a window (Max > 0) the next try comes within it.
 	Reconnect struct {

@@ -136,7 +136,9 @@ func TestRefusals(t *testing.T) {
 	if !errors.As(err, &r) || r.RetryAfter != 7*time.Second || r.Sentence != "Come back later." || r.Code != "unavailable" || r.Permanent() {
 		t.Errorf("%+v", err)
 	}
-	answer = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://other.example/x", http.StatusFound) }
+	answer = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://other.example/x", http.StatusFound)
+	}
 	if _, err = c.Nonce(t.Context()); err == nil || !strings.Contains(err.Error(), "https://other.example") {
 		t.Error(err)
 	}
