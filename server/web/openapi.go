@@ -160,17 +160,18 @@ func (d *openAPI) curl(base, path, method string, o apiOperation) string {
 	if o.RequestBody == nil {
 		return b.String()
 	}
-	for _, media := range sortedKeys(o.RequestBody.Content) {
-		b.WriteString(" -H 'Content-Type: " + media + "'")
-		if strings.HasSuffix(media, "json") {
-			example, err := json.Marshal(d.example(o.RequestBody.Content[media].Schema, 0))
-			if err == nil {
-				b.WriteString(" -d '" + strings.ReplaceAll(string(example), "'", `'\''`) + "'")
-			}
-		} else {
-			b.WriteString(" --data-binary @FILE")
-		}
-		break
+	kinds := sortedKeys(o.RequestBody.Content)
+	if len(kinds) == 0 {
+		return b.String()
+	}
+	media := kinds[0]
+	b.WriteString(" -H 'Content-Type: " + media + "'")
+	if !strings.HasSuffix(media, "json") {
+		b.WriteString(" --data-binary @FILE")
+		return b.String()
+	}
+	if example, err := json.Marshal(d.example(o.RequestBody.Content[media].Schema, 0)); err == nil {
+		b.WriteString(" -d '" + strings.ReplaceAll(string(example), "'", `'\''`) + "'")
 	}
 	return b.String()
 }
