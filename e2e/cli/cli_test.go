@@ -69,7 +69,7 @@ func waitForAgent(t *testing.T, a access) {
 }
 
 // TestScripts runs testdata/*.txtar. Besides testscript's own commands they have "exits CODE octopus …", which
-// wants an exit code, and "id NAME", which keeps the first id that the last command printed in $NAME.
+// wants an exit code, "eventually CODE octopus …", which tries for a while, and "id NAME PREFIX", which keeps the first id that the last command printed in $NAME.
 func TestScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short leaves out what starts processes")
@@ -93,7 +93,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DEV", data)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "id": id},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "eventually": eventually, "id": id},
 	})
 }
 
@@ -111,22 +111,40 @@ func goCache() string {
 
 // exits runs a command and wants its exit code.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if got, want := exitCode(ts, neg, args); got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// eventually runs a command until it has the exit code, for what is true a moment later: a status file is written
+// twice a second.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		got, want := exitCode(ts, neg, args)
+		if got == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("exit code %d, want %d", got, want)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func exitCode(ts *testscript.TestScript, neg bool, args []string) (got, want int) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND…")
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	err = ts.Exec(args[1], args[2:]...)
-	got := 0
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
+		return exit.ExitCode(), want
 	}
-	if got != want {
-		ts.Fatalf("exit code %d, want %d", got, want)
-	}
+	ts.Check(err)
+	return 0, want
 }
 
 // id keeps the first word of the last output that begins with a prefix such as run_.
