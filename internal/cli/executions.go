@@ -62,7 +62,7 @@ func (a *app) executionsGet() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(x, func(t *tabwriter.Writer) { showExecution(t, x) })
+			return a.print(x, func(t *tabwriter.Writer) { showExecution(t, c.BaseURL(), x) })
 		})
 }
 

@@ -100,10 +100,10 @@ func (a *app) complain(cmd *cobra.Command, err error) {
 		return
 	}
 	sentence, fields := wording(err)
-	fmt.Fprintf(a.Err, "octopus: %s\n", sentence)
+	fmt.Fprintf(a.Err, "octopus: %s\n", harmless(sentence))
 	for _, f := range fields {
-		if f.Message != sentence {
-			fmt.Fprintf(a.Err, "  %s: %s\n", f.Field, f.Message)
+		if len(fields) > 1 && f.Message != sentence { // the sentence about one field says it all
+			fmt.Fprintf(a.Err, "  %s: %s\n", f.Field, harmless(f.Message))
 		}
 	}
 	var usage usageError

@@ -112,7 +112,7 @@ func (w *watcher) print(x sdk.Execution, text string) {
 		}
 		text = name + " | " + text
 	}
-	fmt.Fprintln(w.out, text)
+	fmt.Fprintln(w.out, harmless(text))
 }
 
 // stateLine is a state in words.

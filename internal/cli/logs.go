@@ -61,7 +61,11 @@ func (a *app) showLogs(ctx context.Context, c *sdk.Client, executions []sdk.Exec
 	printed := make(chan struct{})
 	go func() {
 		defer close(printed)
+		seen := isTerminal(a.Out) // a file gets what was written
 		for l := range lines {
+			if seen {
+				l = harmless(l)
+			}
 			fmt.Fprintln(a.Out, l)
 		}
 	}()

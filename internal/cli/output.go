@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -67,11 +69,34 @@ func plainStyle(n *yaml.Node) {
 	}
 }
 
+// harmless spells out what would steer a terminal: control characters, and those that turn the direction of text.
+// Log lines and messages come from plugins and other machines, which nobody should trust that far.
+func harmless(s string) string {
+	steers := func(r rune) bool {
+		return unicode.IsControl(r) && r != '\t' && r != '\n' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+	}
+	if s = strings.ReplaceAll(s, "\r\n", "\n"); !strings.ContainsFunc(s, steers) {
+		return s
+	}
+	var out strings.Builder
+	for _, r := range s {
+		if steers(r) {
+			out.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
+
 // row writes one line of a table.
 func row(t io.Writer, cells ...any) {
 	for i, c := range cells {
 		if i > 0 {
 			fmt.Fprint(t, "\t")
+		}
+		if s, ok := c.(string); ok {
+			c = harmless(s)
 		}
 		fmt.Fprint(t, c)
 	}

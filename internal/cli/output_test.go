@@ -59,3 +59,16 @@ func TestWhen(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingSteersTheTerminal(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"plain é漢 \ttab\nline": "plain é漢 \ttab\nline", "two\r\nlines": "two\nlines",
+		"\x1b[31mred\x1b[0m": `\x1b[31mred\x1b[0m`, "\x1b]0;title\a": `\x1b]0;title\a`, "over\rwritten": `over\rwritten`,
+		"\u009b2J": `\u009b2J`, "abc\u202exe": `abc\u202exe`, "\x00": `\x00`,
+	} {
+		if got := harmless(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

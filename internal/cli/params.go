@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -70,6 +72,10 @@ func readArgument(in io.Reader, arg string) ([]byte, error) {
 	case strings.HasPrefix(arg, "@"):
 		raw, err := os.ReadFile(arg[1:])
 		if err != nil {
+			var why *fs.PathError
+			if errors.As(err, &why) {
+				err = why.Err // the path is in the sentence
+			}
 			return nil, usagef("%s cannot be read: %v.", arg[1:], err)
 		}
 		return raw, nil

@@ -36,9 +36,9 @@ func (a *app) printRun(ctx context.Context, c *sdk.Client, run sdk.Run) error {
 
 // printAnswer prints what one execution came to: a line about it, its message, and its result as JSON.
 func (a *app) printAnswer(run sdk.Run, x sdk.Execution) error {
-	fmt.Fprintf(a.Out, "%s  %s  %s  %s  %s\n", run.ID, a.coloured(x), whatOf(x.TaskName, x.Plugin, x.Action), dash(x.AgentName), took(x.DurationMS))
+	fmt.Fprintf(a.Out, "%s  %s  %s  %s  %s\n", run.ID, a.coloured(x), harmless(whatOf(x.TaskName, x.Plugin, x.Action)), dash(x.AgentName), took(x.DurationMS))
 	if s := said(x); s != "" {
-		fmt.Fprintln(a.Out, s)
+		fmt.Fprintln(a.Out, harmless(s))
 	}
 	if x.Response != nil && len(x.Response.Result) > 0 && !bytes.Equal(x.Response.Result, []byte("null")) {
 		var pretty bytes.Buffer

@@ -208,7 +208,7 @@ func cacheTable(t io.Writer, regions []sdk.CacheRegion) {
 }
 
 // showExecution prints one execution in full.
-func showExecution(t io.Writer, x sdk.Execution) {
+func showExecution(t io.Writer, server string, x sdk.Execution) {
 	row(t, "Execution", x.ID)
 	row(t, "Run", x.RunID)
 	row(t, "What", whatOf(x.TaskName, x.Plugin, x.Action)+" ("+x.Plugin+" "+x.PluginVersion+")")
@@ -229,7 +229,7 @@ func showExecution(t io.Writer, x sdk.Execution) {
 	if x.Response != nil && len(x.Response.Result) > 0 {
 		row(t, "Result", string(compact(x.Response.Result)))
 	}
-	row(t, "Page", x.Links.UI)
+	row(t, "Page", server+x.Links.UI)
 }
 
 // stamp is a time with its zone.
