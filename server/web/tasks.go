@@ -97,7 +97,7 @@ func (s *Web) taskPage(w http.ResponseWriter, r *http.Request) error {
 	m.Events += "&" + url.Values{"task": {t.ID}, "created_since": {"all"}}.Encode()
 	m.Task, m.Title, m.Where = t, t.Name, views.TargetWords(t.Target)
 	m.Crumbs = crumbs("Tasks", "/tasks", t.Name)
-	m.CLI = "octopus tasks run " + t.Name
+	m.CLI = "octopus tasks run " + shellWord(t.Name)
 	if c, err := s.choose(ctx, t.Plugin, t.Version, t.Action); err == nil {
 		m.Params = shownParams(c.props, t.Params)
 	} else {
@@ -153,7 +153,7 @@ func (s *Web) showTaskForm(w http.ResponseWriter, r *http.Request, status int, m
 	if m.ID != "" {
 		m.Title = "Edit " + m.Name
 		m.Crumbs = crumbs("Tasks", "/tasks", m.Name, "/tasks/"+m.ID, "Edit")
-		m.CLI = "octopus tasks edit " + m.Name
+		m.CLI = "octopus tasks edit " + shellWord(m.Name)
 	}
 	return s.render(w, r, status, views.TaskFormPage(m))
 }

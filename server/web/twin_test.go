@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
 	"strings"
 	"testing"
@@ -37,6 +38,20 @@ func TestCommandThatRepeatsARun(t *testing.T) {
 	if got := s.web.twin(t.Context(), run); got != "octopus runs retry "+run.ID {
 		t.Errorf("a long one is %s", got)
 	}
+}
+
+func TestCommandOfATaskIsQuoted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.grant()
+	b := s.as(octopus.RoleAdmin)
+	b.post("/tasks", filled("enabled", "true", "name", "it's <i>mine</i>")...).has(t, http.StatusOK, "Saved")
+	rows, _, err := s.store.Tasks(t.Context(), store.TaskFilter{}, store.Page{})
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d tasks, %v", len(rows), err)
+	}
+	want := html.EscapeString(`octopus tasks run 'it'\''s <i>mine</i>'`)
+	b.get("/tasks/"+rows[0].ID).has(t, http.StatusOK, want)
 }
 
 func TestLogOpensAtItsTail(t *testing.T) {
