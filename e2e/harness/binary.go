@@ -22,9 +22,13 @@ var (
 )
 
 // Binary returns the path of an octopus binary with its plugins, built once for each test process. It is built
-// without the race detector: what is tested under it runs in the test's own process.
+// without the race detector: what is tested under it runs in the test's own process. With -short the test that asks
+// for it is skipped.
 func Binary(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out what starts processes")
+	}
 	buildOnce.Do(func() {
 		if built = os.Getenv(EnvBinary); built == "" {
 			built, buildErr = build()
