@@ -20,7 +20,7 @@ type Work struct {
 	Plugin           string          `json:"plugin" minLength:"1" maxLength:"64" example:"http-check" doc:"Name of the plugin."`
 	Version          string          `json:"version,omitempty" maxLength:"64" doc:"An exact version or a range such as ^1.2. Left out: the newest enabled one."`
 	Action           string          `json:"action" minLength:"1" maxLength:"64" example:"check" doc:"One of the plugin's actions."`
-	Params           json.RawMessage `json:"params,omitempty" doc:"Parameters as the action's JSON Schema wants them."`
+	Params           json.RawMessage `json:"params,omitempty" example:"{\"url\": \"https://example.com\"}" doc:"Parameters as the action's JSON Schema wants them."`
 	Target           Target          `json:"target,omitzero"`
 	TimeoutSeconds   float64         `json:"timeout_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"Of one attempt, from the start of the plugin. Left out: what the plugin says."`
 	DeadlineSeconds  float64         `json:"deadline_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Over all attempts, from creation."`

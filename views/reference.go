@@ -38,8 +38,17 @@ type APIBody struct {
 type APIField struct {
 	Name, In, About, Limits, Example string
 	Type                             APITypeName
-	Required                         bool
+	Must                             Must
 }
+
+// Must says that a field is never left out: by whom sends it, or by the server.
+type Must string
+
+const (
+	MayLack  Must = ""
+	MustSend Must = "required"
+	MustCome Must = "always"
+)
 
 // APITypeName is how a type reads; Ref is the named type that it is made of, or "".
 type APITypeName struct{ Before, Ref, After string }

@@ -72,11 +72,40 @@ func parseOpenAPI(raw []byte, base string) (views.APIReference, error) {
 		m.Operations += len(g.Operations)
 		m.Groups = append(m.Groups, g)
 	}
+	sent := doc.sent()
 	for _, name := range sortedKeys(doc.Components.Schemas) {
-		s := doc.Components.Schemas[name]
-		m.Types = append(m.Types, views.APIType{Name: name, About: s.Description, Fields: s.fields()})
+		s, mark := doc.Components.Schemas[name], views.MustCome
+		if sent[name] {
+			mark = views.MustSend
+		}
+		m.Types = append(m.Types, views.APIType{Name: name, About: s.Description, Fields: s.fields(mark)})
 	}
 	return m, nil
+}
+
+// sent names the types that requests are made of.
+func (d *openAPI) sent() map[string]bool {
+	names := make(map[string]bool)
+	var walk func(apiSchema)
+	walk = func(s apiSchema) {
+		if name := s.name().Ref; name != "" && !names[name] {
+			names[name] = true
+			for _, field := range d.Components.Schemas[name].Properties {
+				walk(field)
+			}
+		}
+	}
+	for _, methods := range d.Paths {
+		for _, o := range methods {
+			if o.RequestBody == nil {
+				continue
+			}
+			for _, content := range o.RequestBody.Content {
+				walk(content.Schema)
+			}
+		}
+	}
+	return names
 }
 
 // sortedMethods has reading before writing, and removing last.
@@ -91,20 +120,23 @@ func (d *openAPI) operation(base, path, method string, o apiOperation) views.API
 		if p.In == "header" && p.Name == "User-Agent" {
 			continue // only tells who calls
 		}
-		f := p.Schema.field(p.Name, p.Required)
+		f := p.Schema.field(p.Name)
+		if p.Required {
+			f.Must = views.MustSend
+		}
 		f.In, f.About, f.Example = p.In, cmp.Or(p.Description, f.About), cmp.Or(shown(p.Example), f.Example)
 		out.Params = append(out.Params, f)
 	}
 	slices.SortStableFunc(out.Params, requiredFirst)
 	if o.RequestBody != nil {
-		body := d.body(*o.RequestBody)
+		body := d.body(*o.RequestBody, views.MustSend)
 		out.Body = &body
 	}
 	for _, status := range sortedKeys(o.Responses) {
 		if status == "default" {
 			continue // a Problem, which the head of the page explains
 		}
-		answer := d.body(o.Responses[status])
+		answer := d.body(o.Responses[status], views.MustCome)
 		answer.Status = status
 		out.Answers = append(out.Answers, answer)
 	}
@@ -112,11 +144,11 @@ func (d *openAPI) operation(base, path, method string, o apiOperation) views.API
 	return out
 }
 
-func (d *openAPI) body(b apiBody) views.APIBody {
+func (d *openAPI) body(b apiBody, mark views.Must) views.APIBody {
 	out := views.APIBody{About: b.Description}
 	for _, media := range sortedKeys(b.Content) {
 		s := b.Content[media].Schema
-		out.Media, out.Type, out.Fields = media, s.name(), d.resolve(s).fields()
+		out.Media, out.Type, out.Fields = media, s.name(), d.resolve(s).fields(mark)
 		break
 	}
 	return out
@@ -132,9 +164,9 @@ func (d *openAPI) resolve(s apiSchema) apiSchema {
 
 func requiredFirst(a, b views.APIField) int {
 	switch {
-	case a.Required == b.Required:
+	case (a.Must == views.MayLack) == (b.Must == views.MayLack):
 		return 0
-	case a.Required:
+	case a.Must != views.MayLack:
 		return -1
 	}
 	return 1

@@ -71,17 +71,21 @@ func (s apiSchema) name() views.APITypeName {
 	return views.APITypeName{Before: s.kind()}
 }
 
-// fields are the properties, required ones first.
-func (s apiSchema) fields() (out []views.APIField) {
+// fields are the properties, required ones first, marked with what their being required means.
+func (s apiSchema) fields(mark views.Must) (out []views.APIField) {
 	for _, name := range sortedKeys(s.Properties) {
-		out = append(out, s.Properties[name].field(name, slices.Contains(s.Required, name)))
+		f := s.Properties[name].field(name)
+		if slices.Contains(s.Required, name) {
+			f.Must = mark
+		}
+		out = append(out, f)
 	}
 	slices.SortStableFunc(out, requiredFirst)
 	return out
 }
 
-func (s apiSchema) field(name string, required bool) views.APIField {
-	f := views.APIField{Name: name, Type: s.name(), Required: required, About: s.Description, Limits: s.limits()}
+func (s apiSchema) field(name string) views.APIField {
+	f := views.APIField{Name: name, Type: s.name(), About: s.Description, Limits: s.limits()}
 	if len(s.Examples) > 0 {
 		f.Example = shown(s.Examples[0])
 	}

@@ -67,7 +67,7 @@ func TestCommands(t *testing.T) {
 	const auth = ` -H "Authorization: Bearer $TOKEN"`
 	for id, want := range map[string]string{
 		"list-runs":    `curl -sS "https://o.test/api/v1/runs"` + auth,
-		"start-run":    `curl -sS "https://o.test/api/v1/runs"` + auth + ` -H 'Content-Type: application/json' -d '{"action":"check","plugin":"http-check"}'`,
+		"start-run":    `curl -sS "https://o.test/api/v1/runs"` + auth + ` -H 'Content-Type: application/json' -d '{"action":"check","params":{"url":"https://example.com"},"plugin":"http-check"}'`,
 		"cancel-run":   `curl -sS -X POST "https://o.test/api/v1/runs/$ID/cancel"` + auth,
 		"remove-agent": `curl -sS -X DELETE "https://o.test/api/v1/agents/$ID"` + auth,
 	} {
@@ -85,10 +85,16 @@ func TestCommands(t *testing.T) {
 			}
 		}
 	}
-	retry := operation(m, "list-runs")
-	i := slices.IndexFunc(retry.Params, func(f views.APIField) bool { return f.Name == "limit" })
-	if i < 0 || retry.Params[i].Limits != "1 to 500, default 50" || retry.Params[i].In != "query" {
-		t.Errorf("limit reads %+v", retry.Params)
+	list := operation(m, "list-runs")
+	i := slices.IndexFunc(list.Params, func(f views.APIField) bool { return f.Name == "limit" })
+	if i < 0 || list.Params[i].Limits != "1 to 500, default 50" || list.Params[i].In != "query" {
+		t.Errorf("limit reads %+v", list.Params)
+	}
+	for name, want := range map[string]views.Must{"StartRun": views.MustSend, "NewTask": views.MustSend, "Run": views.MustCome} {
+		i := slices.IndexFunc(m.Types, func(t views.APIType) bool { return t.Name == name })
+		if i < 0 || m.Types[i].Fields[0].Must != want {
+			t.Errorf("%s: want its first field to be %s", name, want)
+		}
 	}
 }
 
