@@ -143,8 +143,8 @@ type renameAgentInput struct {
 
 func (a *API) renameAgent(ctx context.Context, in *renameAgentInput) (*one[sdk.Agent], error) {
 	name := strings.TrimSpace(in.Body.Name)
-	if name == "" || strings.HasPrefix(name, octopus.PrefixAgent) || strings.ContainsAny(name, "/\\\x00\r\n") {
-		return nil, octopus.InvalidField("/name", "An agent's name has no slashes or line breaks, and does not begin with %s.", octopus.PrefixAgent)
+	if err := octopus.CheckAgentName(name); err != nil {
+		return nil, err
 	}
 	return a.changeAgent(ctx, in.ID, "renamed", func(g *octopus.Agent) error { g.Name = name; return nil })
 }

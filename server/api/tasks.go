@@ -138,10 +138,10 @@ func (a *API) createTask(ctx context.Context, in *createTaskInput) (*created[sdk
 
 // checkTask refuses what could never run: an unknown plugin or action, parameters that do not fit, a bad target.
 func (a *API) checkTask(ctx context.Context, t *octopus.Task) error {
-	switch {
-	case t.Name == "" || strings.HasPrefix(t.Name, octopus.PrefixTask):
-		return octopus.InvalidField("/name", "A task needs a name that does not begin with %s.", octopus.PrefixTask)
-	case t.Target.Mode == octopus.TargetAgent && t.Target.Agent == "":
+	if err := octopus.CheckTaskName(t.Name); err != nil {
+		return err
+	}
+	if t.Target.Mode == octopus.TargetAgent && t.Target.Agent == "" {
 		return octopus.InvalidField("/target/agent", "The target mode agent needs the name or id of one.")
 	}
 	if err := checkSelector(t.Target.Selector); err != nil {

@@ -173,8 +173,8 @@ func (s *Web) agentVerb(w http.ResponseWriter, r *http.Request) error {
 func (s *Web) renameAgent(w http.ResponseWriter, r *http.Request, id string) error {
 	back, name := "/agents/"+id, strings.TrimSpace(r.FormValue("name"))
 	labels, err := parseLabels(r.FormValue("labels"))
-	if err == nil && (name == "" || len(name) > 253 || strings.ContainsAny(name, " \t/")) {
-		err = octopus.InvalidField("/name", "A name has no spaces and no slashes, and at most 253 characters.")
+	if err == nil {
+		err = octopus.CheckAgentName(name)
 	}
 	if err == nil {
 		_, err = s.cfg.Store.UpdateAgent(r.Context(), id, func(a *octopus.Agent) error {

@@ -124,7 +124,7 @@ func TestAgentPages(t *testing.T) {
 	b.post(at+"/disable").has(t, http.StatusOK, "disabled")
 	b.post(at+"/enable").has(t, http.StatusOK, "Enabled")
 	b.post(at+"/rename", "name", "web-2", "labels", "a=b").has(t, http.StatusOK, "web-2", "a=b")
-	b.post(at+"/rename", "name", "two words", "labels", "").has(t, http.StatusOK, "A name has no spaces")
+	b.post(at+"/rename", "name", "two words", "labels", "").has(t, http.StatusOK, "name has no spaces")
 	b.post(at+"/restart").has(t, http.StatusOK, "web-2") // not connected: a sentence, not a crash
 	b.post(at+"/remove").has(t, http.StatusOK, "Removed")
 }

@@ -209,8 +209,8 @@ func (s *Web) readTask(r *http.Request) (taskInput, error) {
 	if in.labels, err = parseLabels(in.shown.Labels); err != nil {
 		in.problems["labels"] = octopus.Sentence(err)
 	}
-	if in.shown.Name == "" {
-		in.problems["name"] = "A task needs a name."
+	if err := octopus.CheckTaskName(in.shown.Name); err != nil {
+		in.problems["name"] = octopus.Sentence(err)
 	}
 	return in, nil
 }
