@@ -44,6 +44,7 @@ type APIField struct {
 // Must says that a field is never left out: by whom sends it, or by the server.
 type Must string
 
+// What a field must.
 const (
 	MayLack  Must = ""
 	MustSend Must = "required"
