@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -27,12 +28,26 @@ func (s *Web) twin(ctx context.Context, run octopus.Run) string {
 	}
 	props := properties(a.Params)
 	for _, name := range ordered(props, given) {
+		if usual(props, name, given[name]) {
+			continue
+		}
 		line += " --param " + shellWord(name+"="+paramText(props, name, given[name]))
 	}
 	if line += targetFlags(run.Target) + policyFlags(run.Work); len(line) > maxTwin {
 		return "octopus runs retry " + run.ID
 	}
 	return line
+}
+
+// usual reports whether a value is the default that the server fills in by itself.
+func usual(props []property, name string, value json.RawMessage) bool {
+	for _, p := range props {
+		if p.name == name && len(p.Default) > 0 {
+			var a, b any
+			return json.Unmarshal(p.Default, &a) == nil && json.Unmarshal(value, &b) == nil && reflect.DeepEqual(a, b)
+		}
+	}
+	return false
 }
 
 // paramText is a value as --param takes it: strings bare where the schema says that they are strings, else JSON.

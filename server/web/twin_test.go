@@ -27,7 +27,7 @@ func TestCommandThatRepeatsARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `octopus run all-kinds --param 'url=http://x.test/?a=1&b=it'\''s' --param method=GET --param count=3 --param follow=false ` +
+	const want = `octopus run all-kinds --param 'url=http://x.test/?a=1&b=it'\''s' --param count=3 --param follow=false ` +
 		`--param 'tags=["a","b c"]' --param 'secret=<secret>' --selector 'env=prod,role in (web,db)' --timeout 1m30s`
 	if got := s.web.twin(t.Context(), run); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
