@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"octopus/agent"
+	"octopus/internal/octopus"
 	"octopus/internal/version"
 	"octopus/server"
 )
@@ -57,6 +58,11 @@ func (a *app) dev(ctx context.Context, f serverFlags, asJSON bool) error {
 	}
 	cfg.GrantBuiltins = true
 	cfg.Announce = func(string) {} // the dev user exists before anybody asks
+	agentData := filepath.Join(cfg.Data, "agent")
+	if r, err := agent.Status(agentData); err == nil && r.Running {
+		// A second one would replace the tokens of the first, and then fail.
+		return octopus.Errorf(octopus.CodeConflict, "octopus dev already runs with the data folder %s. Stop it first, or pass another folder with --data.", cfg.Data)
+	}
 	srv, err := server.New(ctx, cfg)
 	if err != nil {
 		return err
@@ -76,7 +82,7 @@ func (a *app) dev(ctx context.Context, f serverFlags, asJSON bool) error {
 	var g errgroup.Group
 	g.Go(func() error {
 		defer stopServing()
-		return runLocalAgent(ctx, serving, cfg, access)
+		return runLocalAgent(ctx, serving, cfg, access, agentData)
 	})
 	g.Go(func() error { return srv.Run(serving) })
 	err = g.Wait()
@@ -85,12 +91,12 @@ func (a *app) dev(ctx context.Context, f serverFlags, asJSON bool) error {
 }
 
 // runLocalAgent runs the agent of `octopus dev` until ctx is done or the server has ended.
-func runLocalAgent(ctx, serving context.Context, cfg server.Config, access server.DevAccess) error {
+func runLocalAgent(ctx, serving context.Context, cfg server.Config, access server.DevAccess, data string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(serving, cancel)()
 	local, err := agent.New(agent.Config{
-		Server: access.URL, Token: access.JoinToken, Data: filepath.Join(cfg.Data, "agent"),
+		Server: access.URL, Token: access.JoinToken, Data: data,
 		Log: cfg.Log.With("process", "agent"), Version: version.Version,
 	})
 	if err != nil {
