@@ -78,6 +78,9 @@ func (a *app) dev(ctx context.Context, f serverFlags, asJSON bool) error {
 	}
 	a.banner(access, cfg.Data, asJSON)
 
+	defer context.AfterFunc(ctx, func() {
+		fmt.Fprintln(a.Err, "\nStopping: what runs here is given a few seconds to end. Ctrl-C again stops at once.")
+	})()
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	var g errgroup.Group
 	g.Go(func() error {
