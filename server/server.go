@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 
 	"octopus/internal/octopus"
@@ -38,6 +39,7 @@ type Server struct {
 	url      string // public
 	started  time.Time
 	listener net.Listener
+	lock     *flock.Flock // of a SQLite file; nil on PostgreSQL
 
 	bus      *bus.Local
 	store    *store.Store
@@ -89,6 +91,9 @@ func (s *Server) wire(ctx context.Context) (err error) {
 	database := cfg.Database
 	if database == "" {
 		database = filepath.Join(cfg.Data, "octopus.db")
+	}
+	if err := s.lockDatabase(database); err != nil {
+		return err
 	}
 	if s.store, err = store.Open(ctx, store.Options{URL: database, Bus: s.bus, Log: cfg.Log}); err != nil {
 		return err
@@ -205,6 +210,9 @@ func (s *Server) Close() error {
 		errs = append(errs, s.store.Close())
 	}
 	s.bus.Close()
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
 	return errors.Join(errs...)
 }
 

@@ -167,3 +167,16 @@ func TestRefusesToStart(t *testing.T) {
 		}
 	}
 }
+
+func TestOneServerPerFile(t *testing.T) {
+	t.Parallel()
+	cfg := quiet(t)
+	running(t, cfg)
+	second, err := New(t.Context(), cfg)
+	if err == nil {
+		second.Close()
+	}
+	if octopus.CodeOf(err) != octopus.CodeConflict || !strings.Contains(err.Error(), "octopus.db") {
+		t.Errorf("a second server on one file: %v", err)
+	}
+}
