@@ -21,23 +21,41 @@ type moduleFacts struct {
 	refusal    string // why it must not run any more, "" when it may
 }
 
-// offerCache keeps the facts of the versions in use, by digest. It is emptied when plugins change.
+// offerCache keeps the facts of the versions in use, by digest. It is emptied when plugins change; what was read
+// before that must not be kept after it, or a revoked plugin would go on starting.
 type offerCache struct {
 	mu       sync.Mutex
+	epoch    int64 // counts the times it was emptied
+	changes  int64 // store.PluginChanges at that time
 	facts    map[string]moduleFacts
 	prefetch []wire.Module // nil: not known
 }
 
-func (c *offerCache) get(digest string) (moduleFacts, bool) {
+// get finds what is known of a version, if it was read at this number of changes.
+func (c *offerCache) get(changes int64, digest string) (moduleFacts, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if changes != c.changes {
+		c.changes = changes
+		c.empty()
+	}
 	f, ok := c.facts[digest]
 	return f, ok
 }
 
-func (c *offerCache) put(digest string, f moduleFacts) {
+// now is the epoch to give to put and keepPrefetch: ask for it before reading what they are to keep.
+func (c *offerCache) now() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.epoch
+}
+
+func (c *offerCache) put(epoch int64, digest string, f moduleFacts) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch != c.epoch {
+		return
+	}
 	if c.facts == nil || len(c.facts) >= 1000 {
 		c.facts = make(map[string]moduleFacts)
 	}
@@ -47,6 +65,12 @@ func (c *offerCache) put(digest string, f moduleFacts) {
 func (c *offerCache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.empty()
+}
+
+// empty forgets everything. c.mu is held.
+func (c *offerCache) empty() {
+	c.epoch++
 	c.facts, c.prefetch = nil, nil
 }
 
@@ -56,27 +80,23 @@ func (c *offerCache) prefetchList() ([]wire.Module, bool) {
 	return c.prefetch, c.prefetch != nil
 }
 
-func (c *offerCache) keepPrefetch(list []wire.Module) {
+func (c *offerCache) keepPrefetch(epoch int64, list []wire.Module) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.prefetch = list
+	if epoch == c.epoch {
+		c.prefetch = list
+	}
 }
 
 // facts returns what offers say of a version, from memory where it can.
 func (d *Dispatcher) facts(ctx context.Context, digest string) (moduleFacts, error) {
-	if f, ok := d.offers.get(digest); ok {
+	if f, ok := d.offers.get(d.store.PluginChanges(), digest); ok {
 		return f, nil
 	}
+	epoch := d.offers.now()
 	v, err := d.store.VersionByDigest(ctx, digest)
 	if err != nil {
 		return moduleFacts{}, fmt.Errorf("plugin version: %w", err)
-	}
-	return d.factsOf(ctx, v)
-}
-
-func (d *Dispatcher) factsOf(ctx context.Context, v octopus.PluginVersion) (moduleFacts, error) {
-	if f, ok := d.offers.get(v.Digest); ok {
-		return f, nil
 	}
 	m, err := d.cfg.Catalog.Manifest(ctx, v.Digest)
 	if err != nil {
@@ -97,7 +117,7 @@ func (d *Dispatcher) factsOf(ctx context.Context, v octopus.PluginVersion) (modu
 	if v.Status == octopus.VersionRevoked {
 		f.refusal = fmt.Sprintf("%s %s was revoked.", v.Plugin, v.Version)
 	}
-	d.offers.put(v.Digest, f)
+	d.offers.put(epoch, digest, f)
 	return f, nil
 }
 

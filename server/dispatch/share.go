@@ -26,6 +26,7 @@ func (d *Dispatcher) modules(ctx context.Context) ([]wire.Module, error) {
 	if m, ok := d.offers.prefetchList(); ok {
 		return m, nil
 	}
+	epoch := d.offers.now()
 	plugins, err := d.store.Plugins(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("plugins: %w", err)
@@ -46,7 +47,7 @@ func (d *Dispatcher) modules(ctx context.Context) ([]wire.Module, error) {
 		}
 		list = append(list, wire.Module{Plugin: p.Name, Version: v.Version, Digest: v.Digest, Size: v.Size, Memory: orElse(uint64(m.Limits.Memory), defaultMemory)})
 	}
-	d.offers.keepPrefetch(list)
+	d.offers.keepPrefetch(epoch, list)
 	return list, nil
 }
 

@@ -88,7 +88,7 @@ func (d *Dispatcher) prepare(ctx context.Context, s Submission) (preparedRun, er
 	if missing := d.cfg.Catalog.MissingGrants(ctx, v); len(missing) > 0 {
 		return preparedRun{}, octopus.InvalidField("/plugin", "%s Grant it on the plugin's page, or with octopus plugins grant %s.", missing[0], v.Plugin)
 	}
-	if _, err := d.factsOf(ctx, v); err != nil {
+	if _, err := d.facts(ctx, v.Digest); err != nil { // from the database: what the catalogue remembers may be older
 		return preparedRun{}, err
 	}
 	idempotent := idempotentAction(m, s.Action)

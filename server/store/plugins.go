@@ -49,8 +49,16 @@ ON CONFLICT (name) DO UPDATE SET description = excluded.description`,
 	return s.fail("plugin version", err)
 }
 
+// topicPlugins is what changes of plugins and grants are announced under.
+const topicPlugins = "plugins"
+
+// PluginChanges grows with each change of a plugin or grant through this Store, before the caller that made it is
+// answered: what was remembered at another number must not decide whether a plugin may start. Of changes by other
+// servers only the bus tells.
+func (s *Store) PluginChanges() int64 { return s.pluginChanges.Load() }
+
 func (t *tx) hintPlugin(name string) {
-	t.hint("plugins", name)
+	t.hint(topicPlugins, name)
 	t.hint("cache:plugins", "")
 }
 

@@ -34,6 +34,8 @@ type Store struct {
 	skew       atomic.Int64 // nanoseconds that the database's clock is ahead of ours
 	noSpace    atomic.Bool  // the latest write failed because the disk is full
 	lastEvent  atomic.Int64 // the newest event id, so that ids only grow
+
+	pluginChanges atomic.Int64 // see PluginChanges
 }
 
 // Open opens the database, brings its schema up to date and starts the writer. Close ends it. Errors are

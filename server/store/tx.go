@@ -90,6 +90,12 @@ func (t *tx) publish() {
 		}
 		t.hints = kept
 	}
+	for _, hint := range t.hints {
+		if hint.Topic == topicPlugins {
+			t.store.pluginChanges.Add(1)
+			break
+		}
+	}
 	t.store.bus.Publish(t.hints...)
 }
 
