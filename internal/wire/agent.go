@@ -124,7 +124,7 @@ type Usage struct {
 	OutputBytes int64  `json:"output_bytes"`
 }
 
-// Log carries a chunk of an execution's log. Lines are [milliseconds since the guest started, text].
+// Log carries a chunk of an execution's log: whole lines of one stream.
 type Log struct {
 	Execution string    `json:"execution"`
 	Attempt   int       `json:"attempt"`
