@@ -44,6 +44,12 @@ type AgentFacts struct {
 	SandboxHas     []string `json:"sandbox_has,omitempty"`
 	SandboxMissing []string `json:"sandbox_missing,omitempty"`
 	Policy         string   `json:"policy,omitempty" doc:"The owner's policy file. Left out in lists."`
+
+	Commands []string `json:"commands,omitempty" doc:"Names of the commands that its owner lets plugins run, outside the sandbox."`
+	Scripts  bool     `json:"scripts,omitempty" doc:"Its owner started it to run scripts, outside the sandbox."`
+
+	Transport       string `json:"transport,omitempty" doc:"How it is, or was last, connected: websocket, or http for long polls."`
+	TransportReason string `json:"transport_reason,omitempty" doc:"Why not by a WebSocket, as the agent says."`
 }
 
 // AgentSession is one connection of an agent.

@@ -25,11 +25,15 @@ type Execution struct {
 	Cancelling    bool            `json:"cancelling,omitempty" doc:"A cancel was asked for and is not yet confirmed."`
 	Attempt       int             `json:"attempt"`
 	MaxAttempts   int             `json:"max_attempts,omitempty"`
+	Unsandboxed   bool            `json:"unsandboxed,omitempty" doc:"Its plugin may run commands or scripts outside the sandbox. Left out in lists."`
+	DryRun        bool            `json:"dry_run,omitempty" doc:"Nothing was changed: see intents."`
+	Intents       []Intent        `json:"intents,omitempty" doc:"What a dry run would have done. Left out in lists."`
 	Attempts      []Attempt       `json:"attempts,omitempty" doc:"Left out in lists."`
+	LateResults   []LateResult    `json:"late_results,omitempty" doc:"Results that came when nobody waited for them any more: kept as evidence, they change nothing. Left out in lists."`
 	Progress      *Progress       `json:"progress,omitempty"`
 	Waiting       *Waiting        `json:"waiting,omitempty" doc:"Why it is queued."`
 	Reason        *Reason         `json:"reason,omitempty" doc:"Why it ended as it did."`
-	Response      *Response       `json:"response,omitempty" doc:"What the plugin answered. Left out in lists."`
+	Response      *Response       `json:"response,omitempty" doc:"What the plugin answered. Left out in lists, but with a run that has one execution, up to 64 KiB."`
 	StatusCode    int             `json:"status_code,omitempty" doc:"Of the response, also in lists."`
 	Message       string          `json:"message,omitempty" doc:"Of the response, at most 300 bytes, also in lists."`
 	LastLog       string          `json:"last_log,omitempty" doc:"The newest log line, shortened."`
@@ -47,6 +51,13 @@ type Execution struct {
 	Links         ExecutionLinks  `json:"links"`
 }
 
+// Intent is one thing that a dry run would have done.
+type Intent struct {
+	Op      string `json:"op" doc:"The host call, such as file.write; data for an operation of the response." example:"file.write"`
+	Target  string `json:"target,omitempty" doc:"A URL, a path, a key, a command." example:"/srv/report.csv"`
+	Message string `json:"message" example:"write 12 bytes to /srv/report.csv"`
+}
+
 // Ended reports whether the status is terminal: it never changes again.
 func (x Execution) Ended() bool {
 	return x.Status != "" && x.Status != "queued" && x.Status != "offered" && x.Status != "running"
@@ -54,9 +65,10 @@ func (x Execution) Ended() bool {
 
 // ExecutionLinks are addresses on the same server.
 type ExecutionLinks struct {
-	Logs   string `json:"logs"`
-	Result string `json:"result,omitempty"`
-	UI     string `json:"ui"`
+	Logs      string `json:"logs"`
+	Result    string `json:"result,omitempty"`
+	Artifacts string `json:"artifacts"`
+	UI        string `json:"ui"`
 }
 
 // Attempt is one try on one agent.
@@ -100,6 +112,7 @@ type Usage struct {
 	HostCalls   int     `json:"host_calls,omitempty"`
 	LogBytes    int64   `json:"log_bytes,omitempty"`
 	OutputBytes int64   `json:"output_bytes,omitempty"`
+	Fuel        uint64  `json:"fuel,omitempty" doc:"What the plugin executed, about one unit an instruction. Counted only where there is a limit; left out also where the plugin was killed."`
 }
 
 // Response is the plugin response: status_code, message and data, with optional additions.
@@ -204,12 +217,6 @@ func (c *Client) RetryExecution(ctx context.Context, id string, options ...CallO
 // ExecutionEvents is the timeline of an execution, oldest first.
 func (c *Client) ExecutionEvents(ctx context.Context, id string) (page Page[Event], err error) {
 	err = c.do(ctx, "GET", path("executions", id, "events"), nil, nil, &page)
-	return page, err
-}
-
-// ExplainExecution says of each agent why it does not run a queued execution; empty when it does not wait.
-func (c *Client) ExplainExecution(ctx context.Context, id string) (page Page[LeftOut], err error) {
-	err = c.do(ctx, "GET", path("executions", id, "explain"), nil, nil, &page)
 	return page, err
 }
 

@@ -75,6 +75,7 @@ type TaskFilter struct {
 	List
 	Text, Folder, Plugin, Selector string
 	Enabled                        *bool
+	Deleted                        bool // those that were deleted instead, and can be restored
 }
 
 func (f TaskFilter) values() url.Values {
@@ -85,6 +86,9 @@ func (f TaskFilter) values() url.Values {
 	set(q, "selector", f.Selector)
 	if f.Enabled != nil {
 		q.Set("enabled", strconv.FormatBool(*f.Enabled))
+	}
+	if f.Deleted {
+		q.Set("deleted", "true")
 	}
 	return q
 }

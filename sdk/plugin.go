@@ -31,8 +31,22 @@ type PluginVersion struct {
 	License   string          `json:"license,omitempty"`
 	Manifest  json.RawMessage `json:"manifest,omitempty" doc:"What the plugin says of itself: actions with parameters, capabilities, limits."`
 	Grant     *Grant          `json:"grant,omitempty" doc:"What an administrator allows it to do."`
-	CreatedAt time.Time       `json:"created_at"`
-	CreatedBy string          `json:"created_by,omitempty"`
+
+	Unsandboxed bool `json:"unsandboxed,omitempty" doc:"It asks for commands or scripts, which run outside the sandbox with the rights of the agent's user."`
+
+	Ring        string    `json:"ring" enum:"canary,early,all" doc:"Which runs that follow the plugin get it: 5 %, 25 % or all."`
+	Held        bool      `json:"held,omitempty" doc:"It is stopped: only runs that name it exactly get it."`
+	HeldWhy     string    `json:"held_why,omitempty"`
+	RingMovedAt time.Time `json:"ring_moved_at,omitzero" doc:"When it was placed, moved, held or resumed last. Left out: never."`
+	RingMovedBy string    `json:"ring_moved_by,omitempty" doc:"A user, or octopus."`
+	Outcomes    *Outcomes `json:"outcomes,omitempty" doc:"How executions ended that are compared, since its ring was moved. Left out where none were, and of the list of plugins."`
+
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by,omitempty"`
+
+	Downloads int64    `json:"downloads,omitempty" doc:"How often agents fetched it; left out of the list of plugins."`
+	Agents    int64    `json:"agents,omitempty" doc:"How many agents fetched it; left out of the list of plugins."`
+	SignedBy  []string `json:"signed_by,omitempty" doc:"The keys that signed it; of a single version only."`
 }
 
 // Grant is what an administrator allows one plugin digest to do.
@@ -43,6 +57,7 @@ type Grant struct {
 	Capabilities json.RawMessage `json:"capabilities"`
 	GrantedBy    string          `json:"granted_by,omitempty"`
 	GrantedAt    time.Time       `json:"granted_at"`
+	Missing      []string        `json:"missing,omitempty" doc:"Which secrets it may use and nobody stored, a sentence each. Not in lists."`
 }
 
 // NewGrant is the body of POST /grants.
@@ -50,6 +65,9 @@ type NewGrant struct {
 	Plugin       string          `json:"plugin" minLength:"1" maxLength:"64"`
 	Version      string          `json:"version,omitempty" maxLength:"64" doc:"Left out: the newest."`
 	Capabilities json.RawMessage `json:"capabilities,omitempty" doc:"At most what the manifest asks for. Left out: all that it asks for."`
+	// Secrets says which stored secret is meant by a name of the manifest. Defaults to what was bound before, or the
+	// same name.
+	Secrets map[string]string `json:"secrets,omitempty" doc:"Which stored secret is meant, by the name in the manifest. Left out: as before, or the same name."`
 }
 
 // Plugins lists the plugins with their newest version.
@@ -72,8 +90,7 @@ func (c *Client) PluginVersion(ctx context.Context, name, version string) (v Plu
 
 // UploadPlugin publishes a packed module (octopus plugins pack). It may do nothing until it is granted.
 func (c *Client) UploadPlugin(ctx context.Context, wasm []byte, options ...CallOption) (v PluginVersion, err error) {
-	err = c.do(ctx, "POST", "/plugins", nil, module(wasm), &v, options...)
-	return v, err
+	return c.UploadPluginInto(ctx, wasm, "", options...)
 }
 
 // EnablePlugin lets a plugin run, or not. With a version it is about that one only.
@@ -85,6 +102,11 @@ func (c *Client) EnablePlugin(ctx context.Context, name, version string, enabled
 	if version == "" {
 		return c.do(ctx, "POST", path("plugins", name, verb), nil, nil, nil)
 	}
+	return c.do(ctx, "POST", path("plugins", name, "versions", version, verb), nil, nil, nil)
+}
+
+// ChangeVersion moves one version through its life: enable, disable, deprecate or revoke, which is for good.
+func (c *Client) ChangeVersion(ctx context.Context, name, version, verb string) error {
 	return c.do(ctx, "POST", path("plugins", name, "versions", version, verb), nil, nil, nil)
 }
 

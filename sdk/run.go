@@ -18,7 +18,7 @@ type Target struct {
 // Work is what a saved task and an ad-hoc run have in common: the plugin call and its policies.
 type Work struct {
 	Plugin           string          `json:"plugin" minLength:"1" maxLength:"64" example:"http-check" doc:"Name of the plugin."`
-	Version          string          `json:"version,omitempty" maxLength:"64" doc:"An exact version or a range such as ^1.2. Left out: the newest enabled one."`
+	Version          string          `json:"version,omitempty" maxLength:"64" doc:"An exact version, a range such as ^1.2, or a ring: canary, early, all. Left out: the newest that the run's ring has."`
 	Action           string          `json:"action" minLength:"1" maxLength:"64" example:"check" doc:"One of the plugin's actions."`
 	Params           json.RawMessage `json:"params,omitempty" example:"{\"url\": \"https://example.com\"}" doc:"Parameters as the action's JSON Schema wants them."`
 	Target           Target          `json:"target,omitzero"`
@@ -29,6 +29,8 @@ type Work struct {
 	OnLost           string          `json:"on_lost,omitempty" enum:"fail,retry" doc:"retry starts again elsewhere; only for actions that say they are idempotent. Left out: fail."`
 	MaxAttempts      int             `json:"max_attempts,omitempty" minimum:"0" maximum:"100" doc:"Left out: 1."`
 	Priority         int             `json:"priority,omitempty" minimum:"-1000" maximum:"1000" doc:"Higher first."`
+	DryRun           bool            `json:"dry_run,omitempty" doc:"The agent records what would change something, and answers the plugin as if it were done."`
+	Fuel             int64           `json:"fuel,omitempty" minimum:"0" doc:"How much the plugin may execute, about one unit an instruction; then it ends with out_of_fuel. Left out: what the plugin says, which is no limit unless it names one."`
 }
 
 // StartRun is the body of POST /runs: run a plugin now, without a saved task.
@@ -50,6 +52,7 @@ type Run struct {
 	Params        json.RawMessage   `json:"params,omitempty" doc:"Secrets are masked. Left out in lists."`
 	Target        Target            `json:"target"`
 	Labels        map[string]string `json:"labels,omitempty"`
+	DryRun        bool              `json:"dry_run,omitempty"`
 	Status        string            `json:"status" enum:"queued,running,succeeded,failed,cancelled"`
 	Outcome       string            `json:"outcome,omitempty" doc:"The worst status that an execution ended with."`
 	Counts        map[string]int    `json:"counts" doc:"Executions by status."`
@@ -85,6 +88,7 @@ type RetryRun struct {
 // RunTask is the body of POST /tasks/{id}/run.
 type RunTask struct {
 	Params json.RawMessage `json:"params,omitempty" doc:"Merged over the task's own parameters for this run."`
+	DryRun bool            `json:"dry_run,omitempty" doc:"Make this run a dry one."`
 }
 
 // JSON marshals v for a field such as Params. It panics on values that JSON cannot express, such as channels.
@@ -140,6 +144,12 @@ func (c *Client) WaitRun(ctx context.Context, id string) (run Run, err error) {
 // CancelRun cancels every execution of a run that has not ended.
 func (c *Client) CancelRun(ctx context.Context, id string) (run Run, err error) {
 	err = c.do(ctx, "POST", path("runs", id, "cancel"), nil, nil, &run)
+	return run, err
+}
+
+// ForceCloseRun ends every execution of a run that has not ended, at once and without its agent.
+func (c *Client) ForceCloseRun(ctx context.Context, id string) (run Run, err error) {
+	err = c.do(ctx, "POST", path("runs", id, "force-close"), nil, nil, &run)
 	return run, err
 }
 

@@ -63,6 +63,10 @@ type System struct {
 	SchemaVersion int64     `json:"schema_version,omitempty"`
 	AgentsOnline  int       `json:"agents_online"`
 	StartedAt     time.Time `json:"started_at"`
+	// What the server's process holds and did since its start.
+	MemoryBytes        int64 `json:"memory_bytes" doc:"Memory that the server has from the operating system."`
+	HeapBytes          int64 `json:"heap_bytes" doc:"What of it was in use after the last garbage collection."`
+	DatabaseStatements int64 `json:"database_statements" doc:"Statements that this server has executed since its start."`
 }
 
 // Problem is an error as application/problem+json (RFC 9457).

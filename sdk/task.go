@@ -33,7 +33,9 @@ type Task struct {
 	CreatedBy string    `json:"created_by,omitempty"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 	UpdatedBy string    `json:"updated_by,omitempty"`
+	DeletedAt time.Time `json:"deleted_at,omitzero" doc:"Set on a task that was deleted and can be restored."`
 	LastRun   *TaskRun  `json:"last_run,omitempty" doc:"The newest run."`
+	Mismatch  string    `json:"mismatch,omitempty" doc:"Why its plugin would not run it now: a version, an action or parameters that are not there any more, or a missing grant. Left out of lists."`
 }
 
 // TaskRun is the newest run of a task, in short.
@@ -62,8 +64,10 @@ type TaskPatch struct {
 	WaitTTLSeconds   *float64           `json:"wait_ttl_seconds,omitempty" minimum:"0" maximum:"31536000"`
 	LostAfterSeconds *float64           `json:"lost_after_seconds,omitempty" minimum:"0" maximum:"2592000"`
 	OnLost           *string            `json:"on_lost,omitempty" enum:"fail,retry"`
+	DryRun           *bool              `json:"dry_run,omitempty"`
 	MaxAttempts      *int               `json:"max_attempts,omitempty" minimum:"0" maximum:"100"`
 	Priority         *int               `json:"priority,omitempty" minimum:"-1000" maximum:"1000"`
+	Fuel             *int64             `json:"fuel,omitempty" minimum:"0" doc:"0 is what the plugin says."`
 }
 
 // CreateTask saves a task.
@@ -91,9 +95,16 @@ func (c *Client) UpdateTask(ctx context.Context, idOrName string, revision int64
 	return task, err
 }
 
-// DeleteTask removes a task; its runs stay. For revision see [Client.UpdateTask].
+// DeleteTask deletes a task; its runs stay, and [Client.RestoreTask] brings it back. For revision see
+// [Client.UpdateTask].
 func (c *Client) DeleteTask(ctx context.Context, idOrName string, revision int64) error {
 	return c.do(ctx, "DELETE", path("tasks", idOrName), nil, nil, nil, ifMatch(revision))
+}
+
+// RestoreTask brings a deleted task back as it was. A name means the task of that name that was deleted last.
+func (c *Client) RestoreTask(ctx context.Context, idOrName string) (task Task, err error) {
+	err = c.do(ctx, "POST", path("tasks", idOrName, "restore"), nil, nil, &task)
+	return task, err
 }
 
 // RunTask runs a saved task now.

@@ -8,26 +8,26 @@ import (
 
 // User is a person who signs in.
 type User struct {
-	ID             string          `json:"id"`
-	Username       string          `json:"username"`
-	Email          string          `json:"email,omitempty"`
-	DisplayName    string          `json:"display_name,omitempty"`
-	Role           string          `json:"role" enum:"viewer,user,operator,admin"`
-	Active         bool            `json:"active"`
-	Zone           string          `json:"zone,omitempty" doc:"IANA time zone; UTC when left out."`
-	Theme          string          `json:"theme,omitempty" enum:",light,dark"`
-	Params         json.RawMessage `json:"params,omitempty" doc:"The user's parameters by category, for plugins that may read them."`
-	CreatedAt      time.Time       `json:"created_at"`
-	LastLogin      time.Time       `json:"last_login,omitzero"`
-	FailedAttempts int             `json:"failed_attempts,omitempty"`
-	DelayedUntil   time.Time       `json:"delayed_until,omitzero" doc:"Sign-in is refused until then."`
+	ID             string    `json:"id"`
+	Username       string    `json:"username"`
+	Email          string    `json:"email,omitempty"`
+	DisplayName    string    `json:"display_name,omitempty"`
+	Role           string    `json:"role" enum:"viewer,user,operator,admin"`
+	Active         bool      `json:"active"`
+	Zone           string    `json:"zone,omitempty" doc:"IANA time zone; UTC when left out."`
+	Theme          string    `json:"theme,omitempty" enum:",light,dark"`
+	CreatedAt      time.Time `json:"created_at"`
+	LastLogin      time.Time `json:"last_login,omitzero"`
+	FailedAttempts int       `json:"failed_attempts,omitempty"`
+	DelayedUntil   time.Time `json:"delayed_until,omitzero" doc:"Sign-in is refused until then."`
 }
 
 // Me is who is calling, as GET /me answers.
 type Me struct {
 	User
-	EffectiveRole string `json:"effective_role" doc:"Of this call: a token may hold less than its user."`
-	TokenID       string `json:"token_id,omitempty"`
+	Params        map[string]json.RawMessage `json:"params,omitempty" doc:"One's own parameters by category, for plugins that may read them."`
+	EffectiveRole string                     `json:"effective_role" doc:"Of this call: a token may hold less than its user."`
+	TokenID       string                     `json:"token_id,omitempty"`
 }
 
 // NewUser is the body of POST /users.
@@ -41,14 +41,13 @@ type NewUser struct {
 
 // UserPatch is the body of PATCH /users/{id}: a merge patch, nil leaves a field alone.
 type UserPatch struct {
-	Email       *string         `json:"email,omitempty" maxLength:"254"`
-	DisplayName *string         `json:"display_name,omitempty" maxLength:"128"`
-	Password    *string         `json:"password,omitempty" minLength:"1" maxLength:"1024" format:"password" writeOnly:"true"`
-	Zone        *string         `json:"zone,omitempty" maxLength:"64"`
-	Theme       *string         `json:"theme,omitempty" enum:",light,dark"`
-	Role        *string         `json:"role,omitempty" enum:"viewer,user,operator,admin"`
-	Active      *bool           `json:"active,omitempty"`
-	Params      json.RawMessage `json:"params,omitempty"`
+	Email       *string `json:"email,omitempty" maxLength:"254"`
+	DisplayName *string `json:"display_name,omitempty" maxLength:"128"`
+	Password    *string `json:"password,omitempty" minLength:"1" maxLength:"1024" format:"password" writeOnly:"true"`
+	Zone        *string `json:"zone,omitempty" maxLength:"64"`
+	Theme       *string `json:"theme,omitempty" enum:",light,dark"`
+	Role        *string `json:"role,omitempty" enum:"viewer,user,operator,admin"`
+	Active      *bool   `json:"active,omitempty"`
 }
 
 // MePatch is the body of PATCH /me.
@@ -57,7 +56,7 @@ type MePatch struct {
 	DisplayName *string         `json:"display_name,omitempty" maxLength:"128"`
 	Zone        *string         `json:"zone,omitempty" maxLength:"64"`
 	Theme       *string         `json:"theme,omitempty" enum:",light,dark"`
-	Params      json.RawMessage `json:"params,omitempty"`
+	Params      json.RawMessage `json:"params,omitempty" doc:"An object for each category that is to be replaced, null removes one; the others stay."`
 }
 
 // ChangePassword is the body of POST /me/password.

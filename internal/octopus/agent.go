@@ -61,6 +61,35 @@ type Facts struct {
 	Labels       map[string]string `json:"labels,omitempty"` // given by the agent's owner
 	Sandbox      Sandbox           `json:"sandbox"`
 	Policy       string            `json:"policy,omitempty"` // the owner's policy file as text, "" without one
+	// Commands are the names of the commands that the owner lets plugins run outside the sandbox; Scripts says whether
+	// the agent was started to run scripts.
+	Commands []string `json:"commands,omitempty"`
+	Scripts  bool     `json:"scripts,omitempty"`
+	// Transport is how the agent is connected, set by the hub; TransportReason is why not by a WebSocket, as the agent says.
+	Transport       Transport `json:"transport,omitempty"`
+	TransportReason string    `json:"transport_reason,omitempty"`
+}
+
+// Transport is how an agent is connected.
+type Transport string
+
+// The transports.
+const (
+	TransportWebSocket Transport = "websocket"
+	TransportHTTP      Transport = "http" // long polls
+)
+
+// Connection says for people how the agent is, or was last, connected; "" where that is not known.
+func (f Facts) Connection() string {
+	switch {
+	case f.Transport == TransportHTTP && f.TransportReason != "":
+		return "HTTP long-poll, because " + f.TransportReason
+	case f.Transport == TransportHTTP:
+		return "HTTP long-poll"
+	case f.Transport == TransportWebSocket:
+		return "WebSocket"
+	}
+	return ""
 }
 
 // Sandbox is the level of containment that an agent reached.

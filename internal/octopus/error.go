@@ -19,6 +19,7 @@ const (
 	CodeTooLarge        Code = "too_large"       // 413
 	CodeInvalid         Code = "invalid"         // 422: understood, but fails validation
 	CodeTooOld          Code = "too_old"         // 426: the peer speaks a version that is no longer served
+	CodeNoUpgrade       Code = "no_upgrade"      // 426: a proxy took the WebSocket out of a request; only agents get it
 	CodeRateLimited     Code = "rate_limited"    // 429
 	CodeInternal        Code = "internal"        // 500: a bug or a broken disk; details are in the log only
 	CodeUnavailable     Code = "unavailable"     // 503: try again later

@@ -21,6 +21,10 @@ const (
 	PrefixSession   = "ses_"
 	PrefixServer    = "srv_"
 	PrefixEvent     = "evt_"
+
+	PrefixSubmission  = "sub_"
+	PrefixPluginEvent = "pev_"
+	PrefixDraft       = "drf_"
 )
 
 // crockford is the ULID alphabet (https://github.com/ulid/spec) in lower case.

@@ -16,12 +16,18 @@ const (
 	VersionRevoked    VersionStatus = "revoked"
 )
 
+// Sources of a plugin.
+const (
+	SourceBuiltin  = "builtin" // came with the program
+	SourceUploaded = "uploaded"
+)
+
 // Plugin is a name with its versions.
 type Plugin struct {
 	ID          string
 	Name        string
 	Description string
-	Source      string // "builtin" or "uploaded"
+	Source      string
 	Enabled     bool
 	CreatedAt   time.Time
 	Versions    []PluginVersion // newest first; only the newest in lists
@@ -44,6 +50,15 @@ type PluginVersion struct {
 	CreatedAt time.Time
 	CreatedBy string
 	Grant     *Grant // nil: nothing was granted
+
+	Ring       Ring      // which runs that follow the plugin get it; RingAll unless it was placed
+	Held       bool      // stopped: no run that follows the plugin gets it
+	RingNote   string    // why it is held
+	RingAt     time.Time // when it was placed, moved, held or resumed last; zero: never
+	RingBy     string
+	WatchUntil time.Time // in RingAll: until when its failures are compared with those of the version before
+
+	Signatures []Signature // when it is published; reads leave it out: see store.Signatures
 }
 
 // Grant is what an administrator allows a plugin digest to do.
@@ -62,3 +77,6 @@ type CacheEntry struct {
 	ExpiresAt time.Time
 	UpdatedAt time.Time
 }
+
+// Fetches is how often agents downloaded a module.
+type Fetches struct{ Downloads, Agents int64 }

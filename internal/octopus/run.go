@@ -66,8 +66,11 @@ type Execution struct {
 	MaxAttempts int
 	OnLost      OnLost
 	Idempotent  bool
+	DryRun      bool
+	OnTrial     bool // how it ends counts when versions in rings are compared
 	Priority    int
 	Memory      uint64 // the sandbox's limit in bytes
+	Fuel        uint64 // how much the plugin may execute, about one an instruction; 0: no limit, and nothing is counted
 	Timeout     time.Duration
 	LostAfter   time.Duration
 
@@ -136,6 +139,7 @@ type Usage struct {
 	HostCalls    int
 	LogBytes     int64
 	OutputBytes  int64
+	Fuel         uint64 // 0: not counted
 }
 
 // Attempt is one try of an execution on one agent.

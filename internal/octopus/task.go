@@ -49,6 +49,8 @@ type Work struct {
 	WaitTTL     time.Duration // how long to wait for an agent; 0: by target mode
 	LostAfter   time.Duration // silence before a started execution is lost; 0: by OnLost
 	OnLost      OnLost
-	MaxAttempts int // 0 is 1
-	Priority    int // higher first
+	MaxAttempts int    // 0 is 1
+	Priority    int    // higher first
+	DryRun      bool   // the host records what would change something, instead of doing it
+	Fuel        uint64 // how much the plugin may execute; 0: the manifest's
 }

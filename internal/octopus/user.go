@@ -44,7 +44,7 @@ type User struct {
 	Active         bool
 	Zone           string          // IANA; "" is UTC
 	Theme          string          // "", "light" or "dark"; "" follows the system
-	Params         json.RawMessage // parameters by category
+	PlainParams    json.RawMessage // parameters in the clear, from a version that did not seal them yet; see [UserParams]
 	CreatedAt      time.Time
 	LastLogin      time.Time
 	FailedAttempts int

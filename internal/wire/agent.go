@@ -34,6 +34,8 @@ type Hello struct {
 	Version     int           `json:"version"`
 	Facts       octopus.Facts `json:"facts"`
 	Free        int           `json:"free"`
+	Seq         int64         `json:"seq,omitempty"`  // of the hello in this session, from 1: one that comes again is not heard
+	Page        int           `json:"page,omitempty"` // of the hello, from 0
 	Items       []Item        `json:"items,omitempty"`
 	End         bool          `json:"end"`
 }
@@ -94,22 +96,29 @@ type Progress struct {
 }
 
 // Result ends an attempt. Response is the plugin response as JSON, or, above [MaxInline], BlobSHA256 names the
-// bytes that were put to /api/v1/agent/blobs/{sha256} before.
+// bytes that were put to /api/v1/agent/blobs/{sha256} before. Where what the plugin printed is no response, the agent's
+// own response says so, and Invalid is the head of what was printed; Usage.OutputBytes says how much there was. Files
+// that the plugin handed over are an upload of their own, as [EncodeArtifacts] makes it; ArtifactsLost says, as a
+// sentence, why those that there were are not there.
 type Result struct {
-	Execution    string          `json:"execution"`
-	Attempt      int             `json:"attempt"`
-	Fence        int64           `json:"fence"`
-	Outcome      octopus.Status  `json:"outcome"`          // succeeded, failed, timed_out, cancelled or lost
-	Reason       string          `json:"reason,omitempty"` // code of a host-made end, such as "agent_restarted"
-	Response     json.RawMessage `json:"response,omitempty"`
-	BlobSHA256   string          `json:"blob_sha256,omitempty"`
-	MayRetry     bool            `json:"may_retry,omitempty"`
-	RetryAfterMS int64           `json:"retry_after_ms,omitempty"`
-	LastLogSeq   int64           `json:"last_log_seq"`
-	ElapsedMS    int64           `json:"elapsed_ms"` // from the start of the guest to its end
-	Usage        Usage           `json:"usage"`
-	Free         int             `json:"free"`
-	LastOffer    int64           `json:"last_offer"`
+	Execution       string          `json:"execution"`
+	Attempt         int             `json:"attempt"`
+	Fence           int64           `json:"fence"`
+	Outcome         octopus.Status  `json:"outcome"`          // succeeded, failed, timed_out, cancelled or lost
+	Reason          string          `json:"reason,omitempty"` // code of a host-made end, such as "agent_restarted"
+	Response        json.RawMessage `json:"response,omitempty"`
+	BlobSHA256      string          `json:"blob_sha256,omitempty"`
+	ArtifactsSHA256 string          `json:"artifacts_sha256,omitempty"`
+	ArtifactsLost   string          `json:"artifacts_lost,omitempty"`
+	Invalid         []byte          `json:"invalid,omitempty"` // as it was printed, at most [MaxInvalid] bytes
+	Intents         json.RawMessage `json:"intents,omitempty"` // of a dry run: a list of spec.Intent, at most [MaxIntents] bytes
+	MayRetry        bool            `json:"may_retry,omitempty"`
+	RetryAfterMS    int64           `json:"retry_after_ms,omitempty"`
+	LastLogSeq      int64           `json:"last_log_seq"`
+	ElapsedMS       int64           `json:"elapsed_ms"` // from the start of the guest to its end
+	Usage           Usage           `json:"usage"`
+	Free            int             `json:"free"`
+	LastOffer       int64           `json:"last_offer"`
 }
 
 // Usage is what an attempt cost. Durations are in microseconds.
@@ -122,6 +131,7 @@ type Usage struct {
 	HostCalls   int    `json:"host_calls"`
 	LogBytes    int64  `json:"log_bytes"`
 	OutputBytes int64  `json:"output_bytes"`
+	Fuel        uint64 `json:"fuel,omitempty"` // where it was counted
 }
 
 // Log carries a chunk of an execution's log: whole lines of one stream.
@@ -146,7 +156,7 @@ type CancelAck struct {
 	Fence     int64  `json:"fence"`
 }
 
-// Call asks the server for an operation that needs its state: kv.* and cache.*. The answer is a [Reply].
+// Call asks the server for an operation that needs its state: kv.*, cache.* and secret.get. The answer is a [Reply].
 type Call struct {
 	ID        int64           `json:"id"`
 	Execution string          `json:"execution"`

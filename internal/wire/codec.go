@@ -99,11 +99,15 @@ func fresh(kind string) Message {
 	return nil
 }
 
-// Encode returns m as one frame. The type comes first, so that a reader can know it without parsing the rest.
+// Encode returns m as one frame. The type comes first, so that a reader can know it without parsing the rest. A
+// message above the cap of its type is refused: the peer would end the connection.
 func Encode(m Message) ([]byte, error) {
-	body, err := json.Marshal(m)
+	body, err := Raw(m)
 	if err != nil {
 		return nil, fmt.Errorf("%s message: %w", m.kind(), err)
+	}
+	if size, limit := len(body)+len(m.kind())+len(`"t":"",`), capOf(m.kind()); size > limit {
+		return nil, fmt.Errorf("a %s message of %d bytes is over the limit of %d", m.kind(), size, limit)
 	}
 	frame := make([]byte, 0, len(body)+len(m.kind())+8)
 	frame = append(frame, `{"t":"`...)
@@ -113,6 +117,18 @@ func Encode(m Message) ([]byte, error) {
 		frame = append(frame, ',')
 	}
 	return append(frame, body[1:]...), nil
+}
+
+// Raw is JSON that is as long as what it was made from: for a page of HTML the characters < > & are written as six
+// bytes each, and parameters or values full of them would not fit into a frame.
+func Raw(v any) (json.RawMessage, error) {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), nil
 }
 
 // prefix is how every frame of ours begins.
@@ -163,6 +179,8 @@ func capOf(kind string) int {
 		return MaxHeartbeat
 	case "log":
 		return MaxLog
+	case "call", "reply":
+		return MaxFrame
 	}
-	return MaxFrame
+	return MaxMessage
 }

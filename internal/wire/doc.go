@@ -8,7 +8,12 @@ package wire
 // Version is the protocol's version, one integer. The server speaks to Version-2.
 //
 //	1  2026-11-22  the first: hello, heartbeat, offer, accept, go, result, logs, calls
-const Version = 1
+//	2  2026-11-22  the same messages by HTTP long polls, where a WebSocket does not come through
+//	3  2026-11-22  dry runs: an offer that is one says so, and a result says what it would have done
+const Version = 3
+
+// VersionDryRun is the first whose agents know of dry runs. One that does not would do it all.
+const VersionDryRun = 3
 
 // Subprotocol is the WebSocket subprotocol that both sides ask for.
 const Subprotocol = "octopus.v1"
@@ -27,8 +32,11 @@ const (
 const (
 	MaxHeartbeat = 4 << 10
 	MaxLog       = 96 << 10
-	MaxFrame     = 256 << 10 // hello pages, offers and everything else
+	MaxMessage   = 256 << 10 // hello pages, offers and everything else
+	MaxFrame     = 264 << 10 // calls and replies, the largest: a value of 256 KiB and what names it
 	MaxInline    = 128 << 10 // a result above this travels by hash over HTTP
+	MaxIntents   = 32 << 10  // of what a dry run would have done, beside a result
+	MaxInvalid   = 64 << 10  // of what is no response, beside a result; base64 makes 88 KiB of it
 )
 
 // HelloPage is the most items that one hello carries.

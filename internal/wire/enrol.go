@@ -42,11 +42,17 @@ type Enrolled struct {
 	ServerKey []byte `json:"server_key,omitempty"` // Ed25519 key that signs plugins
 }
 
+// Keys answers GET /api/v1/agent/keys: the keys that agents pin, the oldest first.
+type Keys struct {
+	Keys []ServerKey `json:"keys"`
+}
+
 // Paths of the hub, below the server's URL.
 const (
 	PathNonce   = "/api/v1/agent/nonce"
 	PathEnrol   = "/api/v1/agent/enrol"
 	PathConnect = "/api/v1/agent/connect"
 	PathModules = "/api/v1/agent/modules/" // + digest; signed
+	PathKeys    = "/api/v1/agent/keys"     // public
 	PathBlobs   = "/api/v1/agent/blobs/"   // + sha256; signed, PUT
 )

@@ -70,10 +70,13 @@ type Offer struct {
 	User          json.RawMessage `json:"user,omitempty"`  // spec.RequestUser
 	MemoryBytes   uint64          `json:"memory_bytes"`
 	StdoutBytes   int64           `json:"stdout_bytes"`
+	Fuel          uint64          `json:"fuel,omitempty"` // how much the guest may execute; 0: no limit
 	TimeoutMS     int64           `json:"timeout_ms"`
 	DeadlineMS    int64           `json:"deadline_ms,omitempty"` // left over all attempts, 0: none
 	LostAfterMS   int64           `json:"lost_after_ms"`
 	OnLost        octopus.OnLost  `json:"on_lost"`
+	ArtifactBytes int64           `json:"artifact_bytes,omitempty"` // of the files that the guest may leave; 0: the server takes none
+	DryRun        bool            `json:"dry_run,omitempty"`        // record what would change something, and answer as if it were done
 }
 
 // Go starts an accepted execution: the server has committed it as running.
@@ -150,6 +153,7 @@ type Module struct {
 	Digest  string `json:"digest"`
 	Size    int64  `json:"size"`
 	Memory  uint64 `json:"memory"`
+	Fuel    bool   `json:"fuel,omitempty"` // compile it so that it counts
 }
 
 // Broadcast carries entries of the broadcast cache region. Value null deletes.

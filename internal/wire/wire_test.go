@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -70,7 +71,7 @@ func TestCaps(t *testing.T) {
 		head := `{"t":"` + kind + `","pad":"`
 		return []byte(head + strings.Repeat("x", n-len(head)-2) + `"}`)
 	}
-	for kind, limit := range map[string]int{"heartbeat": MaxHeartbeat, "log": MaxLog, "hello": MaxFrame, "offer": MaxFrame} {
+	for kind, limit := range map[string]int{"heartbeat": MaxHeartbeat, "log": MaxLog, "hello": MaxMessage, "offer": MaxMessage, "call": MaxFrame} {
 		if _, err := Decode(pad(kind, limit)); err != nil {
 			t.Errorf("%s of %d: %v", kind, limit, err)
 		}
@@ -82,6 +83,22 @@ func TestCaps(t *testing.T) {
 		if m, err := Decode([]byte(frame)); err == nil {
 			t.Errorf("%q is %+v", frame, m)
 		}
+	}
+}
+
+// What a plugin or a person wrote must not make a frame that ends the connection.
+func TestEncodeKeepsToTheCaps(t *testing.T) {
+	t.Parallel()
+	markup := json.RawMessage(`"` + strings.Repeat("<&>", (192<<10)/3) + `"`)
+	frame, err := Encode(&Offer{Execution: "exe_1", Params: markup})
+	if err != nil || !bytes.Contains(frame, markup[:1000]) {
+		t.Fatalf("192 KiB of markup: %d bytes, %v", len(frame), err)
+	}
+	if _, err := Decode(frame); err != nil {
+		t.Error(err)
+	}
+	if frame, err := Encode(&Call{Request: json.RawMessage(`"` + strings.Repeat("x", MaxFrame) + `"`)}); err == nil {
+		t.Errorf("a call of %d bytes was encoded", len(frame))
 	}
 }
 

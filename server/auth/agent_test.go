@@ -215,6 +215,7 @@ func FuzzNonce(f *testing.F) {
 	a := &Auth{nonceKey: make([]byte, 32), now: time.Now}
 	good, _ := a.Nonce()
 	f.Add(good)
+	f.Add(good[:50] + "\r\n" + good[50:])
 	f.Add("")
 	f.Add(strings.Repeat("A", 54))
 	f.Fuzz(func(t *testing.T, nonce string) {

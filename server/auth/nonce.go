@@ -43,7 +43,8 @@ func mac(key, data []byte) []byte {
 // checkNonce tells whether a nonce is ours and still valid, and returns its random part.
 func (a *Auth) checkNonce(nonce string) (id [nonceRandom]byte, err error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(nonce)
-	if err != nil || len(raw) != nonceBytes {
+	// The length of the text too: the decoder, strict or not, passes over line breaks.
+	if err != nil || len(raw) != nonceBytes || len(nonce) != base64.RawURLEncoding.EncodedLen(nonceBytes) {
 		return id, octopus.Errorf(octopus.CodeUnauthenticated, "The nonce is malformed. Ask /api/v1/agent/nonce for one.")
 	}
 	body, sum := raw[:nonceTime+nonceRandom], raw[nonceTime+nonceRandom:]
