@@ -11,6 +11,7 @@ type Capabilities struct {
 	Files      []File   `json:"files,omitempty"`
 	Env        []string `json:"env,omitempty"`
 	Exec       []Exec   `json:"exec,omitempty"`
+	Script     *Script  `json:"script,omitempty"`
 	UserParams []string `json:"user_params,omitempty"`
 }
 
@@ -34,11 +35,15 @@ type Net struct {
 }
 
 // Secret names a secret. With Expose "header" the host puts it into requests
-// and the guest never sees it; with "value" the guest may read it.
+// and the guest never sees it; with "value" the guest may read it. Bind is
+// only in a grant: the stored secret that is meant. Defaults to Name. Without
+// the secret no action runs, or, where Actions are named, none of those.
 type Secret struct {
-	Name   string `json:"name"`
-	Expose string `json:"expose,omitempty"`
-	Reason string `json:"reason,omitempty"`
+	Name    string   `json:"name"`
+	Expose  string   `json:"expose,omitempty"`
+	Bind    string   `json:"bind,omitempty"`
+	Actions []string `json:"actions,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
 }
 
 // KV allows the durable key-value store, up to MaxBytes in all.
@@ -54,7 +59,20 @@ type File struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Exec allows a command by the name that the agent's owner gave it.
+// Script allows script.run: text that an interpreter of the agent's machine
+// runs, outside the sandbox. Interpreters are names such as sh or python3;
+// "*" is any that the agent knows.
+type Script struct {
+	Interpreters []string `json:"interpreters"`
+	Reason       string   `json:"reason,omitempty"`
+}
+
+// Unsandboxed says whether something of c runs outside the sandbox, as a
+// process with the rights of the agent's user.
+func (c Capabilities) Unsandboxed() bool { return len(c.Exec) > 0 || c.Script != nil }
+
+// Exec allows a command by the name that the agent's owner gave it; "*" is
+// any command that the owner named.
 type Exec struct {
 	Name   string `json:"name"`
 	Reason string `json:"reason,omitempty"`

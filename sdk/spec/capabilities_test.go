@@ -139,7 +139,7 @@ func TestMissing(t *testing.T) {
 	}
 	all := []string{
 		"http to any host", "http to loopback addresses", "connections to db.internal:5432", "host facts: disks", "the secret token", "the key-value store",
-		"to read files under /var/log", "the environment variable TZ", "the command uptime", "the user's preferences",
+		"to read files under /var/log", "the environment variable TZ", "to run the command uptime, outside the sandbox", "the user's preferences",
 	}
 	if got := want.Missing(Capabilities{}); !slices.Equal(got, all) {
 		t.Errorf("nothing granted, missing %q", got)
@@ -166,4 +166,21 @@ func FuzzHostIntersection(f *testing.F) {
 			t.Errorf("%q ∩ %q = %+v allows %q:%d: %v, both: %v", a, b, one, host, port, got, both)
 		}
 	})
+}
+
+func TestSecretsOfActions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		actions []string
+		action  string
+		needed  bool
+	}{{nil, "mail", true}, {[]string{"mail"}, "mail", true}, {[]string{"mail"}, "chat", false}, {[]string{"mail"}, "", true}} {
+		if got := (Secret{Actions: c.actions}).NeededBy(c.action); got != c.needed {
+			t.Errorf("secret of %v needed by %q: %t", c.actions, c.action, got)
+		}
+	}
+	asked := Capabilities{Secrets: []Secret{{Name: "a", Actions: []string{"mail"}}}}
+	if got := asked.Intersect(Capabilities{Secrets: []Secret{{Name: "a", Bind: "b"}}}); len(got.Secrets) != 1 || got.Secrets[0].NeededBy("chat") || got.Secrets[0].Bind != "b" {
+		t.Errorf("what a grant leaves: %+v", got.Secrets)
+	}
 }

@@ -18,6 +18,7 @@ func (c Capabilities) Intersect(o Capabilities) Capabilities {
 		Files:      intersectFiles(c.Files, o.Files),
 		Env:        common(c.Env, o.Env),
 		Exec:       intersectExec(c.Exec, o.Exec),
+		Script:     intersectScript(c.Script, o.Script),
 		UserParams: common(c.UserParams, o.UserParams),
 	}
 }
@@ -84,6 +85,7 @@ func intersectSecrets(a, b []Secret) []Secret {
 		if !b[i].MayRead() {
 			x.Expose = "header"
 		}
+		x.Bind = b[i].Bind
 		out = append(out, x)
 	}
 	return out
@@ -103,18 +105,47 @@ func intersectKV(a, b *KV) *KV {
 // Writable says whether the mode is rw.
 func (f File) Writable() bool { return f.Mode == "rw" }
 
-// under says whether a cleaned path is folder or within it. Windows paths are
-// compared with forward slashes and without case.
+// under says whether a path is folder or within it.
 func under(file, folder string) bool {
-	file, folder = cleanPath(file), cleanPath(folder)
-	return file == folder || strings.HasPrefix(file, strings.TrimSuffix(folder, "/")+"/")
+	_, ok := below(file, folder)
+	return ok
 }
 
-func cleanPath(p string) string {
-	if len(p) >= 2 && p[1] == ':' || strings.HasPrefix(p, `\\`) {
-		p = strings.ToLower(strings.ReplaceAll(p, `\`, "/"))
+// Below returns the way from the granted directory to an absolute path, with
+// forward slashes, "." for the directory itself. It is false where the path is
+// not within it, by its words: a symbolic link is for who opens it to follow.
+func (f File) Below(file string) (rel string, ok bool) { return below(file, f.Path) }
+
+// below compares element by element. Windows paths may have either slash, and
+// are compared without case.
+func below(file, folder string) (string, bool) {
+	fold := isWindows(file) && isWindows(folder)
+	if isWindows(file) != isWindows(folder) {
+		return "", false
 	}
-	return path.Clean(p)
+	from, to := pathNames(folder, fold), pathNames(file, fold)
+	if len(to) < len(from) {
+		return "", false
+	}
+	for i, name := range from {
+		if to[i] != name && !(fold && strings.EqualFold(to[i], name)) {
+			return "", false
+		}
+	}
+	if len(to) == len(from) {
+		return ".", true
+	}
+	return strings.Join(to[len(from):], "/"), true
+}
+
+func isWindows(p string) bool { return len(p) >= 2 && p[1] == ':' || strings.HasPrefix(p, `\\`) }
+
+// pathNames are the names of a cleaned path, from the top.
+func pathNames(p string, windows bool) []string {
+	if windows {
+		p = strings.ReplaceAll(p, `\`, "/")
+	}
+	return strings.FieldsFunc(path.Clean("/"+p), func(r rune) bool { return r == '/' })
 }
 
 func intersectFiles(a, b []File) []File {
@@ -150,4 +181,15 @@ func intersectExec(a, b []Exec) []Exec {
 		}
 	}
 	return out
+}
+
+func intersectScript(a, b *Script) *Script {
+	if a == nil || b == nil {
+		return nil
+	}
+	out := Script{Interpreters: common(a.Interpreters, b.Interpreters), Reason: a.Reason}
+	if len(out.Interpreters) == 0 {
+		return nil
+	}
+	return &out
 }

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"encoding/json"
+	"time"
 )
 
 // Manifest is what a plugin says of itself, packed as JSON into the wasm
@@ -50,8 +51,13 @@ type Test struct {
 	Action string          `json:"action"`
 	Params json.RawMessage `json:"params,omitempty"`
 	Config json.RawMessage `json:"config,omitempty"`
-	Fakes  Fakes           `json:"fakes,omitzero"`
-	Expect Expect          `json:"expect"`
+	// Clock is where the plugin's clock stands, and Seed what its random
+	// numbers come from; without them both are real. Sleeping takes no time
+	// where there is a clock.
+	Clock  time.Time `json:"clock,omitzero"`
+	Seed   *uint64   `json:"seed,omitempty"`
+	Fakes  Fakes     `json:"fakes,omitzero"`
+	Expect Expect    `json:"expect"`
 }
 
 // Fakes are the answers that host calls get during a Test. DNS maps a name to
@@ -67,13 +73,16 @@ type Fakes struct {
 	Ops     map[string]json.RawMessage `json:"ops,omitempty"`
 }
 
-// FakeHTTP answers one http.fetch; an empty method or URL matches any.
+// FakeHTTP answers one http.fetch; an empty method or URL matches any. With
+// RequestHeaders it answers only a request that sends them, with the fake
+// secrets in their places.
 type FakeHTTP struct {
-	Method  string            `json:"method,omitempty"`
-	URL     string            `json:"url,omitempty"`
-	Status  int               `json:"status"`
-	Headers map[string]string `json:"headers,omitempty"`
-	Body    string            `json:"body,omitempty"`
+	RequestHeaders map[string]string `json:"request_headers,omitempty"`
+	Method         string            `json:"method,omitempty"`
+	URL            string            `json:"url,omitempty"`
+	Status         int               `json:"status"`
+	Headers        map[string]string `json:"headers,omitempty"`
+	Body           string            `json:"body,omitempty"`
 }
 
 // Expect is what a Test's response must look like; empty fields are not

@@ -82,6 +82,7 @@ func TestValidate(t *testing.T) {
 		`{"capabilities":{"net":{"hosts":["a:99999"]}}}`:                "capabilities.net.hosts[0]",
 		`{"capabilities":{"host":["gpu"]}}`:                             "capabilities.host[0]",
 		`{"capabilities":{"secrets":[{"name":"a","expose":"x"}]}}`:      "capabilities.secrets[0].expose",
+		`{"capabilities":{"secrets":[{"name":"a","actions":["x"]}]}}`:   "capabilities.secrets[0].actions[0]",
 		`{"capabilities":{"files":[{"path":"var"}]}}`:                   "capabilities.files[0].path",
 		`{"capabilities":{"files":[{"path":"/var/../etc"}]}}`:           "capabilities.files[0].path",
 		`{"capabilities":{"files":[{"path":"/var","mode":"x"}]}}`:       "capabilities.files[0].mode",

@@ -35,7 +35,8 @@ func (c Capabilities) Missing(granted Capabilities) []string {
 		}
 	}
 	out = append(out, missingNames("the environment variable %s", c.Env, granted.Env)...)
-	out = append(out, missingNames("the command %s", execNames(c.Exec), execNames(granted.Exec))...)
+	out = append(out, missingExec(execNames(c.Exec), execNames(granted.Exec))...)
+	out = append(out, missingScript(c.Script, granted.Script)...)
 	return append(out, missingNames("the user's %s", c.UserParams, granted.UserParams)...)
 }
 
@@ -47,6 +48,28 @@ func missingNames(format string, want, granted []string) []string {
 		}
 	}
 	return out
+}
+
+// missingExec names commands. "*" is a sentence of its own.
+func missingExec(want, granted []string) []string {
+	if slices.Contains(want, "*") && !slices.Contains(granted, "*") {
+		return []string{"to run any command that the agent's owner named, outside the sandbox"}
+	}
+	return missingNames("to run the command %s, outside the sandbox", want, granted)
+}
+
+func missingScript(want, granted *Script) []string {
+	if want == nil {
+		return nil
+	}
+	var have []string
+	if granted != nil {
+		have = granted.Interpreters
+	}
+	if slices.Contains(want.Interpreters, "*") && !slices.Contains(have, "*") {
+		return []string{"to run scripts with any interpreter, outside the sandbox"}
+	}
+	return missingNames("to run scripts with %s, outside the sandbox", want.Interpreters, have)
 }
 
 func execNames(list []Exec) []string {

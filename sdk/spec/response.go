@@ -23,6 +23,7 @@ const (
 	CodeMemoryLimit     = "memory_limit"
 	CodeDenied          = "denied"
 	CodeDigestMismatch  = "digest_mismatch"
+	CodeUntrusted       = "untrusted" // the module's signature
 	CodeCancelled       = "cancelled"
 	CodeRefused         = "refused"
 	CodeSandbox         = "sandbox_failed"

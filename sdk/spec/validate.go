@@ -83,6 +83,7 @@ func (m Manifest) Validate() []Problem {
 	p.schema("config", m.Config)
 	p.limits(m.Limits)
 	p.capabilities(m.Capabilities)
+	p.secretActions(m)
 	p.tests(m)
 	return p
 }
@@ -138,6 +139,16 @@ func (p *problems) limits(l Limits) {
 	}
 	if l.Stdout > MaxStdout {
 		p.add("limits.stdout", "The stdout is %s; at most %s is allowed.", l.Stdout, Size(MaxStdout))
+	}
+}
+
+func (p *problems) secretActions(m Manifest) {
+	for i, s := range m.Capabilities.Secrets {
+		for j, name := range s.Actions {
+			if _, ok := m.Action(name); !ok {
+				p.add(fmt.Sprintf("capabilities.secrets[%d].actions[%d]", i, j), "There is no action %q.", name)
+			}
+		}
 	}
 }
 

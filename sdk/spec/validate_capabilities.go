@@ -33,16 +33,40 @@ func (p *problems) capabilities(c Capabilities) {
 		if !slices.Contains([]string{"", "header", "value"}, s.Expose) {
 			p.add(at+"expose", "A secret is exposed as header or value, not %q.", s.Expose)
 		}
+		if s.Bind != "" {
+			p.add(at+"bind", "Which stored secret is meant is for the administrator who grants it to say.")
+		}
+		if slices.ContainsFunc(c.Secrets[:i], func(other Secret) bool { return other.Name == s.Name }) {
+			p.add(at+"name", "The secret %s is named twice.", s.Name)
+		}
 	}
 	p.files(c.Files)
 	for i, name := range c.Env {
 		p.name(fmt.Sprintf("capabilities.env[%d]", i), name)
 	}
-	for i, e := range c.Exec {
-		p.name(fmt.Sprintf("capabilities.exec[%d].name", i), e.Name)
-	}
+	p.programs(c)
 	for i, name := range c.UserParams {
 		p.name(fmt.Sprintf("capabilities.user_params[%d]", i), name)
+	}
+}
+
+// programs checks what runs outside the sandbox.
+func (p *problems) programs(c Capabilities) {
+	for i, e := range c.Exec {
+		if e.Name != "*" {
+			p.name(fmt.Sprintf("capabilities.exec[%d].name", i), e.Name)
+		}
+	}
+	if c.Script == nil {
+		return
+	}
+	if len(c.Script.Interpreters) == 0 {
+		p.add("capabilities.script.interpreters", "Name at least one interpreter, or \"*\" for any that the agent knows.")
+	}
+	for i, name := range c.Script.Interpreters {
+		if name != "*" {
+			p.name(fmt.Sprintf("capabilities.script.interpreters[%d]", i), name)
+		}
 	}
 }
 
