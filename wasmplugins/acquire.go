@@ -11,8 +11,12 @@ import (
 
 const (
 	// runnerData is what a runner may map beside guest memory and code, in
-	// bytes: Go's heap and a guest's stack of up to 150 MB.
-	runnerData = 192 << 20
+	// bytes: some 40 MB for Go and its heap, 32 MB that crypto/internal/fips140
+	// has zeroed and never touches, and a guest's stack, which doubles from
+	// 10 KB to 84 MB before wazero calls it an overflow. Where the garbage
+	// collector had no time meanwhile all of its sizes are still there: 168 MB.
+	// The image of an initialised reactor takes up to 32 MB.
+	runnerData = 320 << 20
 	// runnerCPU is the processor time of a runner. It is the last resort
 	// where this process and the parent-death signal both failed.
 	runnerCPU = time.Hour
@@ -113,7 +117,7 @@ func (p *Pool) release(c *child) {
 		return
 	default:
 	}
-	if p.closed || c.used > worn {
+	if p.closed || c.used > worn || c.key.repeat.on() {
 		p.forget(c)
 		p.mu.Unlock()
 		c.end()
@@ -168,13 +172,25 @@ func (p *Pool) startWith(ctx context.Context, k key, timeout time.Duration) (*ch
 	if err := fitsMemory(module, k.memory); err != nil {
 		return nil, err
 	}
-	folder, code, err := p.cache.find(k.digest)
+	compiled, _, err := p.codeForm(ctx, k.form)
+	if err != nil {
+		return nil, err
+	}
+	folder, code, err := p.cache.find(compiled)
+	if err != nil {
+		return nil, err
+	}
+	at, script, err := scriptIn(module)
 	if err != nil {
 		return nil, err
 	}
 	cpu := max(runnerCPU, 3*timeout)
-	s := frame.Setup{Mode: "run", Memory: k.memory, Cache: folder, CPU: uint64(math.Ceil(cpu.Seconds())),
-		Data: uint64(runnerData) + k.memory + 2*uint64(code) + 4*uint64(len(module))}
+	s := frame.Setup{Mode: "run", ScriptAt: at, ScriptSize: script, Memory: k.memory, Fuel: k.fuel, Cache: folder, CPU: uint64(math.Ceil(cpu.Seconds())),
+		Data: uint64(runnerData) + k.memory + 2*uint64(code) + 6*uint64(len(module))}
+	s.Repeat = k.repeat.setup()
+	if k.fuel {
+		s.Data += 6 * uint64(len(module)) // the other form of it, while that is made
+	}
 	c, err := p.spawn(s, module)
 	if err == nil {
 		c.key = k

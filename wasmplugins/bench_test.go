@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"octopus/sdk/spec"
+	"octopus/wasmplugins/internal/fuel"
 )
 
 // BenchmarkNoop is one whole run through the pool with a warm runner.
@@ -74,7 +75,7 @@ func BenchmarkColdStart(b *testing.B) {
 	job := Job{Digest: Digest(raw), Memory: MaxMemory}
 	b.Run("compiled", func(b *testing.B) {
 		for b.Loop() {
-			_ = p.cache.drop(job.Digest)
+			_ = p.cache.drop(codeForm(b, p, job.Digest))
 			if _, err := p.Prepare(b.Context(), job.Digest, 0); err != nil {
 				b.Fatal(err)
 			}
@@ -92,13 +93,20 @@ func BenchmarkColdStart(b *testing.B) {
 			}
 		}
 	})
-	b.Run("warm", func(b *testing.B) {
-		for b.Loop() {
-			if out := p.Run(b.Context(), job, nil); out.Started.IsZero() {
-				b.Fatalf("%+v", out)
+	for name, pause := range map[string]time.Duration{"warm": 0, "warm, now and then": 5 * time.Millisecond} {
+		b.Run(name, func(b *testing.B) {
+			var times []time.Duration
+			for b.Loop() {
+				time.Sleep(pause)
+				began := time.Now()
+				if out := p.Run(b.Context(), job, nil); out.Started.IsZero() {
+					b.Fatalf("%+v", out)
+				}
+				times = append(times, time.Since(began))
 			}
-		}
-	})
+			percentiles(b, times)
+		})
+	}
 }
 
 // BenchmarkCheck scans a module of nearly 32 MiB; the goal is 100 ms.
@@ -111,5 +119,27 @@ func BenchmarkCheck(b *testing.B) {
 		if _, err := Check(raw, 0); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkFuelRewrite makes the counting form of a module of nearly 32 MiB;
+// the goal is 100 ms.
+func BenchmarkFuelRewrite(b *testing.B) {
+	raw := largest()
+	if path := os.Getenv("OCTOPUS_BENCH_MODULE"); path != "" {
+		var err error
+		if raw, err = os.ReadFile(path); err != nil {
+			b.Fatal(err)
+		}
+	}
+	began := cpuTime()
+	defer func() { b.ReportMetric(float64((cpuTime()-began).Milliseconds())/float64(b.N), "cpu-ms/op") }()
+	b.SetBytes(int64(len(raw)))
+	for b.Loop() {
+		out, err := fuel.Rewrite(raw)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(len(out))/float64(len(raw)), "times-the-size")
 	}
 }

@@ -11,9 +11,11 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"octopus/wasmplugins/internal/fuel"
 )
 
-// cache is the folder of compiled modules: <dir>/compiled/<version>/<digest>,
+// cache is the folder of compiled modules: <dir>/compiled/<version>/<form>,
 // each as wazero wrote it. Compile children write fresh folders beside it;
 // only this process moves them in, and runners only read.
 type cache struct {
@@ -22,8 +24,8 @@ type cache struct {
 	spill string
 }
 
-// clampVersion goes into the cache's path: it changes with clampTable.
-const clampVersion = "1"
+// clampVersion goes into the cache's path: it changes with what rewrite makes.
+const clampVersion = "2"
 
 func newCache(dir string) (*cache, error) {
 	c := &cache{
@@ -83,16 +85,28 @@ func compilerVersion() string {
 // errNotCompiled is what find says of a module that has to be compiled.
 var errNotCompiled = errors.New("not compiled yet")
 
-func (c *cache) folder(digest string) string {
-	return filepath.Join(c.root, strings.TrimPrefix(digest, "sha256:"))
+// form is what is compiled of a module: as it is, or so that it counts fuel.
+// Runners belong to the digest of a whole module, compiled code to that of what
+// codeOf leaves of it.
+type form struct {
+	digest string
+	fuel   bool
+}
+
+func (c *cache) folder(f form) string {
+	name := strings.TrimPrefix(f.digest, "sha256:")
+	if f.fuel {
+		name += "-fuel-" + fuel.Version
+	}
+	return filepath.Join(c.root, name)
 }
 
 // find returns a compiled module's folder and the size of its code in bytes.
-func (c *cache) find(digest string) (folder string, code int64, err error) {
-	if !digestShape.MatchString(digest) {
-		return "", 0, fmt.Errorf("%q is not a digest such as \"sha256:…\"", digest)
+func (c *cache) find(f form) (folder string, code int64, err error) {
+	if !digestShape.MatchString(f.digest) {
+		return "", 0, fmt.Errorf("%q is not a digest such as \"sha256:…\"", f.digest)
 	}
-	folder = c.folder(digest)
+	folder = c.folder(f)
 	code, err = inspect(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = errNotCompiled
@@ -151,7 +165,7 @@ func only(folder string, wanted func(fs.DirEntry) bool) (string, error) {
 }
 
 // adopt verifies what a compile child wrote and moves it in.
-func (c *cache) adopt(fresh, digest string) error {
+func (c *cache) adopt(fresh string, f form) error {
 	if _, err := inspect(fresh); err != nil {
 		return err
 	}
@@ -164,7 +178,7 @@ func (c *cache) adopt(fresh, digest string) error {
 	if err != nil {
 		return fmt.Errorf("compiled module: %w", err)
 	}
-	target := c.folder(digest)
+	target := c.folder(f)
 	if _, err := inspect(target); err == nil {
 		return nil // another pool on the same folder was first
 	}
@@ -181,4 +195,4 @@ func (c *cache) adopt(fresh, digest string) error {
 }
 
 // drop forgets a compiled module that a runner could not use.
-func (c *cache) drop(digest string) error { return removeAll(c.folder(digest)) }
+func (c *cache) drop(f form) error { return removeAll(c.folder(f)) }

@@ -52,12 +52,23 @@ func (e *execution) call(payload []byte) error {
 		}
 		return e.answer([]byte(`{"cancelled":false}`), nil)
 	}
+	if op == "source" { // asked here by an engine that carries no script
+		return e.source()
+	}
 	// The frame is reused; a broker may keep what it was asked.
 	reply, failed := e.broker.Call(ctx, strings.ToValidUTF8(op, "?"), bytes.Clone(req))
 	if ctx.Err() != nil {
 		return e.late(ctx)
 	}
 	return e.answer(reply, failed)
+}
+
+// source answers what the job is to run. A job without a script has none.
+func (e *execution) source() error {
+	if len(e.job.Script) == 0 {
+		return e.answer(nil, &OpError{Errno: ErrnoNotFound, Code: "not_found", Message: "This module holds no script."})
+	}
+	return e.answer(e.job.Script, nil)
 }
 
 // late ends a guest whose time was up during a call: an answer would let it

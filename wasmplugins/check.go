@@ -34,16 +34,23 @@ type Info struct {
 	Functions int
 	// Imports are "module.name", sorted.
 	Imports []string
+	// Reactor says that the module exports _initialize and octopus_run in place
+	// of _start. Snapshot says that what _initialize makes of it can be kept
+	// for the executions that follow.
+	Reactor, Snapshot bool
 	// HostCalls says whether octopus_v1 is imported.
 	HostCalls bool
 	// HasManifest says whether there is a section octopus.manifest.
 	HasManifest bool
+	// HasScript says whether there is a section octopus.script.
+	HasScript bool
 }
 
 // Refusal says why a module is not run.
 type Refusal struct {
 	// Code is "not_wasm", "component", "malformed", "too_big", "too_complex",
-	// "memory_limit", "imports", "no_start", "no_memory" or "unsupported".
+	// "memory_limit", "imports", "no_start", "no_memory", "script" or
+	// "unsupported".
 	Code    string
 	Message string
 }
@@ -118,10 +125,9 @@ type checker struct {
 	tables    int
 	bodies    int
 	hasMemory bool
-	start     int // function index of _start, or 0 with hasStart unset
-	hasStart  bool
-	reactor   bool
+	entries   map[string]int // function indexes of the entries that are exported
 	elements  uint64
+	reactor   reactor
 }
 
 // shape is what Check needs to know of a function type.
@@ -141,6 +147,9 @@ var order = [...]int{secType: 1, secImport: 2, secFunction: 3, secTable: 4, secM
 func (c *checker) section(s section) error {
 	if s.id == secCustom {
 		c.info.HasManifest = c.info.HasManifest || s.name == ManifestSection
+		if s.name == ScriptSection {
+			return c.script(s.body)
+		}
 		return nil
 	}
 	if s.id == 13 {
@@ -171,6 +180,7 @@ func (c *checker) section(s section) error {
 	case secExport:
 		err = c.exportSection(r)
 	case secStart, secDataCount:
+		c.reactor.changes = c.reactor.changes || s.id == secStart
 		r.u32()
 	case secElement:
 		err = c.elementSection(r)
@@ -192,19 +202,36 @@ func (c *checker) whole() error {
 		return refuse("malformed", "The module declares %d functions, but has code for %d.", len(c.functions), c.bodies)
 	case c.memories == 0 || !c.hasMemory:
 		return refuse("no_memory", "The module does not export its memory under the name \"memory\". Build it as a WASI command.")
-	case !c.hasStart && c.reactor:
-		return refuse("no_start", "The module is a WASI reactor (_initialize). Build it as a command, which exports _start (without -mexec-model=reactor).")
-	case !c.hasStart:
+	case c.has(entryStart):
+	case c.has(entryInitialize) && !c.has(entryRun):
+		return refuse("no_start", "The module is a WASI reactor (_initialize) without octopus_run. Export octopus_run, which is called for each execution, or build it as a command, which exports _start (without -mexec-model=reactor).")
+	case c.has(entryRun) && !c.has(entryInitialize):
+		return refuse("no_start", "The module exports octopus_run, but neither _initialize nor _start. Build it as a WASI reactor (Go: -buildmode=c-shared).")
+	case !c.has(entryRun):
 		return refuse("no_start", "The module exports no function _start. Build it as a WASI command, for wasm32-wasip1.")
 	}
-	if t, ok := c.typeOf(c.start); !ok || t != shapeNothing {
-		return refuse("malformed", "The module's _start must take and return nothing.")
+	c.info.Reactor = !c.has(entryStart)
+	c.info.Snapshot = c.info.Reactor && c.reactor.keeps()
+	called := []string{entryStart}
+	if c.info.Reactor {
+		called = []string{entryInitialize, entryRun}
+	}
+	for _, name := range called {
+		if t, ok := c.typeOf(c.entries[name]); !ok || t != shapeNothing {
+			return refuse("malformed", "The module's %s must take and return nothing.", name)
+		}
 	}
 	return nil
 }
 
+// has says whether an entry is exported.
+func (c *checker) has(entry string) bool {
+	_, ok := c.entries[entry]
+	return ok
+}
+
 // typeOf is the shape of a function by its index; imports count first, and
-// none of them may be exported as _start.
+// none of them may be exported as an entry.
 func (c *checker) typeOf(function int) (shape, bool) {
 	i := function - c.imported
 	if i < 0 || i >= len(c.functions) || int(c.functions[i]) >= len(c.types) {

@@ -12,6 +12,7 @@ const (
 	immF64
 	immByte
 	immSelect
+	immTableSet
 	immPrefixFC
 	immPrefixFD
 	immThreads
@@ -45,7 +46,8 @@ var immediates = func() (t [256]uint8) {
 	set(immNone, 0x1a, 0x1b) // drop, select
 	set(immSelect, 0x1c, 0x1c)
 	set(immExceptions, 0x1f, 0x1f)
-	set(immLEB, 0x20, 0x26)    // local.get … table.set
+	set(immLEB, 0x20, 0x25) // local.get … table.get
+	set(immTableSet, 0x26, 0x26)
 	set(immTwoLEB, 0x28, 0x3e) // loads and stores
 	set(immLEB, 0x3f, 0x42)    // memory.size, memory.grow, i32.const, i64.const
 	set(immF32, 0x43, 0x43)
@@ -173,8 +175,11 @@ func (c *checker) rare(index int, op byte, r *reader) error {
 		r.byte()
 	case immSelect:
 		r.take(r.u32())
+	case immTableSet:
+		c.reactor.changes = true
+		skipLEB(r)
 	case immPrefixFC:
-		return bulk(index, r)
+		return c.bulk(index, r)
 	case immPrefixFD:
 		return simd(index, r)
 	case immThreads:
@@ -190,8 +195,10 @@ func (c *checker) rare(index int, op byte, r *reader) error {
 }
 
 // bulk reads what follows 0xfc: conversions, bulk memory and tables.
-func bulk(index int, r *reader) error {
-	switch op := r.u32(); {
+func (c *checker) bulk(index int, r *reader) error {
+	op := r.u32()
+	c.reactor.bulk(op)
+	switch {
 	case op <= 7:
 	case op == 9, op == 11, op == 13, op >= 15 && op <= 17:
 		r.u32()

@@ -1,6 +1,9 @@
 package wasmplugins
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Value types.
 const (
@@ -184,8 +187,8 @@ func (c *checker) memorySection(r *reader) error {
 func (c *checker) globalSection(r *reader) error {
 	n, err := c.count(r, maxGlobals, "globals")
 	for i := 0; i < n && !r.bad && err == nil; i++ {
-		r.byte()
-		r.byte()
+		typ, mutable := r.byte(), r.byte()
+		c.reactor.global(i, typ, mutable != 0)
 		err = constant(r)
 	}
 	return err
@@ -229,10 +232,13 @@ func (c *checker) exportSection(r *reader) error {
 		switch {
 		case name == "memory" && kind == 2:
 			c.hasMemory = true
-		case name == "_start" && kind == 0:
-			c.start, c.hasStart = int(index), true
-		case name == "_initialize" && kind == 0:
-			c.reactor = true
+		case slices.Contains(entryNames, name) && kind == 0:
+			if c.entries == nil {
+				c.entries = map[string]int{}
+			}
+			c.entries[name] = int(index)
+		case strings.HasPrefix(name, keptGlobal):
+			c.reactor.changes = true
 		}
 	}
 	return nil

@@ -21,8 +21,9 @@ const overhead = 48 << 20
 
 // key says which jobs a runner can serve.
 type key struct {
-	digest string
+	form
 	memory uint64
+	repeat repeat // of a runner for one job only
 }
 
 func (k key) cost() int64 { return int64(k.memory) + overhead }
@@ -96,7 +97,7 @@ func (p *Pool) spawn(s frame.Setup, module []byte) (*child, error) {
 	c.cmd.Env = runnerEnv()
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = childIn, childOut, c.stderr
 	c.cmd.WaitDelay = time.Second
-	prepareCommand(c.cmd)
+	prepareCommand(c.cmd, p.apart)
 	err = p.launch(c)
 	childIn.Close()
 	childOut.Close()
@@ -105,7 +106,7 @@ func (p *Pool) spawn(s frame.Setup, module []byte) (*child, error) {
 		out.Close()
 		return nil, fmt.Errorf("starting a runner: %w", err)
 	}
-	s.Parent = os.Getpid()
+	s.Parent, s.Network = os.Getpid(), p.network
 	s.UID, s.GID, s.Uncontained, s.Size = p.c.RunnerUID, p.c.RunnerGID, p.c.Uncontained, len(module)
 	raw, err := json.Marshal(s)
 	if err == nil {

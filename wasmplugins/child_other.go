@@ -10,7 +10,10 @@ import (
 )
 
 // prepareCommand keeps a terminal's Ctrl-C to this process.
-func prepareCommand(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+func prepareCommand(cmd *exec.Cmd, _ bool) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+// networkNamespace: there are none.
+func networkNamespace() string { return "" }
 
 // runnerEnv is nothing: what a runner needs it is told.
 func runnerEnv() []string { return []string{} }

@@ -12,9 +12,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-func prepareCommand(cmd *exec.Cmd) {
+func prepareCommand(cmd *exec.Cmd, _ bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{HideWindow: true, CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.BELOW_NORMAL_PRIORITY_CLASS}
 }
+
+// networkNamespace: there are none.
+func networkNamespace() string { return "" }
 
 // runnerEnv is what Windows itself needs to start a program.
 func runnerEnv() []string { return []string{"SystemRoot=" + os.Getenv("SystemRoot")} }

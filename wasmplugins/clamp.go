@@ -1,6 +1,33 @@
 package wasmplugins
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+
+	"octopus/wasmplugins/internal/fuel"
+	"octopus/wasmplugins/internal/runner"
+)
+
+// rewrite makes what is compiled of a module that has passed Check.
+func rewrite(module []byte, counting bool) (runner.Module, error) {
+	out := runner.Module{Code: codeOf(module)}
+	if changes, ok := reactorOf(out.Code); ok {
+		out.Reactor, out.Snapshot = true, changes.keeps()
+		if out.Snapshot {
+			out.Code, out.Globals = exportGlobals(out.Code, changes.globals)
+		}
+	}
+	out.Code = mergeData(clampTable(out.Code))
+	if !counting {
+		return out, nil
+	}
+	code, err := fuel.Rewrite(out.Code)
+	if err != nil {
+		return out, fmt.Errorf("counting fuel: %w", err)
+	}
+	out.Code = code
+	return out, nil
+}
 
 // clampTable returns the module with its table's maximum set to maxTable or
 // what it has, whichever is less: tables are not under the memory limit. The

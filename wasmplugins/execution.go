@@ -59,6 +59,9 @@ func (e *execution) run() Outcome {
 	e.notes.flush(e.job.OnProgress)
 	e.out.HostCalls = e.calls.n
 	e.out.PeakMemory = min(e.finish.Peak, e.job.Memory)
+	if e.c.key.fuel {
+		e.out.Fuel = e.finish.Fuel
+	}
 	e.out.LogTruncated = e.finish.LogCut
 	if err != nil || killed != "" {
 		e.dead = true
@@ -84,7 +87,7 @@ func (e *execution) kill(why string) {
 // drive starts the guest and serves it until it ends.
 func (e *execution) drive() error {
 	start := frame.Start{Stdout: uint64(e.job.Stdout), LogBytes: uint64(e.job.Log.Bytes),
-		LogRate: uint32(e.job.Log.LinesPerSecond), Env: e.job.Env}
+		LogRate: uint32(e.job.Log.LinesPerSecond), Fuel: e.job.Fuel, Env: e.job.Env}
 	if err := e.c.w.Write(frame.Run, start.Append(nil), e.job.Request); err != nil {
 		return err
 	}
@@ -133,7 +136,7 @@ func (e *execution) log(payload []byte) error {
 	}
 	var lines []LogLine
 	err := frame.Lines(payload, func(at time.Time, text []byte) {
-		lines = append(lines, LogLine{Time: e.when(at), Text: strings.ToValidUTF8(string(text), "\uFFFD")})
+		lines = append(lines, LogLine{Time: e.when(at), Text: strings.ToValidUTF8(string(text), "\uFFFD"), Cut: len(text) >= frame.CutLine})
 	})
 	if len(lines) > 0 {
 		e.job.OnLog(lines)

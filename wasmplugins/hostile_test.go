@@ -12,41 +12,73 @@ import (
 // is, the benchmark says.
 const slack = 2 * time.Second
 
+// hostileCases are what modules that want to do harm end as.
+var hostileCases = []struct {
+	module string
+	job    Job
+	status int
+	code   string
+	says   string
+}{
+	{module: "loop", status: 504, code: spec.CodeTimeout, says: "did not end within 300ms"},
+	{module: "exponential", status: 504, code: spec.CodeTimeout},
+	{module: "start_loop", status: 504, code: spec.CodeTimeout},
+	{module: "sleeper", status: 504, code: spec.CodeTimeout},
+	{module: "call_flood", status: 504, code: spec.CodeTimeout},
+	{module: "log_flood", status: 504, code: spec.CodeTimeout},
+	{module: "memory_hog", status: 507, code: spec.CodeMemoryLimit, says: "more than its 64MiB of memory"},
+	{module: "table_hog", status: 500, code: spec.CodeTrap, says: "unreachable"},
+	{module: "recursion", status: 500, code: spec.CodeTrap, says: "stack overflow"},
+	{module: "stdout_flood", status: 507, code: spec.CodeOutputLimit, says: "more than 4MiB"},
+	{module: "not_json", status: 502, code: spec.CodeInvalidResponse, says: "begins with `hello`"},
+	{module: "silent", status: 502, code: spec.CodeInvalidResponse, says: "printed no response"},
+	{module: "exit_code", status: 500, code: spec.CodeException, says: "exit code 3"},
+	{module: "bomb_br_table", status: 422, code: spec.CodeRefused, says: "jump table of 19999"},
+	{module: "bomb_nesting", status: 422, code: spec.CodeRefused, says: "nests blocks"},
+	{module: "import_other", status: 422, code: spec.CodeRefused, says: `imports "env.system"`},
+	{module: "no_memory", status: 422, code: spec.CodeRefused, says: "does not export its memory"},
+	{module: "wild_type", status: 422, code: spec.CodeRefused, says: "does not compile"},
+	{module: "memory_first", status: 422, code: spec.CodeRefused, says: "starts with 1024 MiB"},
+	{module: "bulk_fill", status: 504, code: spec.CodeTimeout},
+	{module: "bulk_copy", status: 504, code: spec.CodeTimeout},
+	{module: "table_fill", status: 504, code: spec.CodeTimeout},
+	{module: "indirect", status: 504, code: spec.CodeTimeout},
+	{module: "random_flood", status: 504, code: spec.CodeTimeout},
+	{module: "progress_flood", status: 504, code: spec.CodeTimeout},
+	{module: "reply_flood", status: 504, code: spec.CodeTimeout},
+	{module: "indirect_wild", status: 500, code: spec.CodeTrap, says: "invalid table access"},
+	{module: "start_trap", status: 500, code: spec.CodeTrap, says: "unreachable"},
+	{module: "start_grow", status: 507, code: spec.CodeMemoryLimit, says: "more than its 64MiB of memory"},
+	{module: "print_utf8", status: 502, code: spec.CodeInvalidResponse, says: "UTF-8"},
+	{module: "print_twice", status: 502, code: spec.CodeInvalidResponse, says: "after"},
+	{module: "print_keys", status: 502, code: spec.CodeInvalidResponse, says: "status_code"},
+	{module: "print_number", status: 502, code: spec.CodeInvalidResponse, says: "status_code"},
+	{module: "print_depth", status: 502, code: spec.CodeInvalidResponse, says: "deep"},
+	{module: "print_operations", status: 502, code: spec.CodeInvalidResponse, says: "at most 1000"},
+	{module: "print_escape", status: 502, code: spec.CodeInvalidResponse, says: "name"},
+	{module: "print_unknown", status: 502, code: spec.CodeInvalidResponse, says: "exec"},
+	{module: "multi_memory", status: 422, code: spec.CodeRefused, says: "memor"},
+	{module: "memory64", status: 422, code: spec.CodeRefused, says: "64"},
+	{module: "exceptions", status: 422, code: spec.CodeRefused, says: "exception"},
+	{module: "import_wasi_other", status: 422, code: spec.CodeRefused, says: "sock_open"},
+	{module: "reactor_loop_init", status: 504, code: spec.CodeTimeout},
+	{module: "reactor_loop_run", status: 504, code: spec.CodeTimeout},
+	{module: "reactor_hog_init", status: 507, code: spec.CodeMemoryLimit, says: "more than its 64MiB of memory"},
+	{module: "reactor_flood_init", status: 507, code: spec.CodeOutputLimit, says: "more than 4MiB"},
+	{module: "reactor_exit_init", status: 500, code: spec.CodeException, says: "exit code 3"},
+	{module: "reactor_trap_run", status: 500, code: spec.CodeTrap, says: "unreachable"},
+	{module: "reactor_bare", status: 422, code: spec.CodeRefused, says: "without octopus_run"},
+	{module: "import_signature", status: 422, code: spec.CodeRefused, says: "wrong type"},
+}
+
 func TestHostileModules(t *testing.T) {
 	t.Parallel()
-	cases := []struct {
-		module string
-		job    Job
-		status int
-		code   string
-		says   string
-	}{
-		{module: "loop", status: 504, code: spec.CodeTimeout, says: "did not end within 300ms"},
-		{module: "exponential", status: 504, code: spec.CodeTimeout},
-		{module: "start_loop", status: 504, code: spec.CodeTimeout},
-		{module: "sleeper", status: 504, code: spec.CodeTimeout},
-		{module: "call_flood", status: 504, code: spec.CodeTimeout},
-		{module: "log_flood", status: 504, code: spec.CodeTimeout},
-		{module: "memory_hog", status: 507, code: spec.CodeMemoryLimit, says: "more than its 64MiB of memory"},
-		{module: "table_hog", status: 500, code: spec.CodeTrap, says: "unreachable"},
-		{module: "recursion", status: 500, code: spec.CodeTrap, says: "stack overflow"},
-		{module: "stdout_flood", status: 507, code: spec.CodeOutputLimit, says: "more than 4MiB"},
-		{module: "not_json", status: 502, code: spec.CodeInvalidResponse, says: "begins with `hello`"},
-		{module: "silent", status: 502, code: spec.CodeInvalidResponse, says: "printed no response"},
-		{module: "exit_code", status: 500, code: spec.CodeException, says: "exit code 3"},
-		{module: "bomb_br_table", status: 422, code: spec.CodeRefused, says: "jump table of 19999"},
-		{module: "bomb_nesting", status: 422, code: spec.CodeRefused, says: "nests blocks"},
-		{module: "import_other", status: 422, code: spec.CodeRefused, says: `imports "env.system"`},
-		{module: "no_memory", status: 422, code: spec.CodeRefused, says: "does not export its memory"},
-		{module: "wild_type", status: 422, code: spec.CodeRefused, says: "does not compile"},
-		{module: "memory_first", status: 422, code: spec.CodeRefused, says: "starts with 1024 MiB"},
-	}
 	names := []string{"noop"}
-	for _, c := range cases {
+	for _, c := range hostileCases {
 		names = append(names, c.module)
 	}
 	p, digests := newPool(t, PoolConfig{MaxRunners: 3}, names...)
-	for _, c := range cases {
+	for _, c := range hostileCases {
 		t.Run(c.module, func(t *testing.T) {
 			t.Parallel()
 			c.job.Digest, c.job.Timeout = digests[c.module], 300*time.Millisecond
@@ -63,6 +95,10 @@ func TestHostileModules(t *testing.T) {
 			if over := out.GuestTime - c.job.Timeout; over > slack {
 				t.Errorf("overran by %s", over)
 			}
+			kept := c.code == spec.CodeOutputLimit || c.code == spec.CodeInvalidResponse && c.module != "silent"
+			if (len(out.Invalid) > 0) != kept || len(out.Invalid) > MaxInvalid || int64(len(out.Invalid)) != min(out.RawSize, MaxInvalid) && kept {
+				t.Errorf("%d of %d bytes that are no response were kept", len(out.Invalid), out.RawSize)
+			}
 			if out.RawFile != "" {
 				t.Logf("spilled to a file, as %s asks for", c.module)
 			}
@@ -71,6 +107,18 @@ func TestHostileModules(t *testing.T) {
 				t.Errorf("noop afterwards: %+v, %v", out.Response, out.Err)
 			}
 		})
+	}
+}
+
+// TestWhatAGuestFinds: nothing of what WASI offers a program is there, and looking for it is no crime.
+func TestWhatAGuestFinds(t *testing.T) {
+	t.Parallel()
+	names := []string{"wasi_paths", "wasi_secrets", "wasi_sockets"}
+	p, digests := newPool(t, PoolConfig{MaxRunners: 1}, names...)
+	for _, name := range names {
+		if out := p.Run(t.Context(), Job{Digest: digests[name]}, nil); out.Err != nil || out.Response.StatusCode != 200 {
+			t.Errorf("%s: %+v %v", name, out.Response, out.Err)
+		}
 	}
 }
 

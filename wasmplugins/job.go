@@ -16,8 +16,9 @@ const (
 	DefaultStdout  = 4 << 20
 	MaxStdout      = 64 << 20
 	DefaultLog     = 1 << 20
-	DefaultRate    = 1000    // log lines a second
-	SpillOver      = 1 << 20 // standard output beyond this goes to a file
+	DefaultRate    = 1000     // log lines a second
+	SpillOver      = 1 << 20  // standard output beyond this goes to a file
+	MaxInvalid     = 64 << 10 // of output that is no response, this much is kept
 )
 
 // Job is one execution of a module.
@@ -29,12 +30,24 @@ type Job struct {
 	// Timeout counts from the moment the guest starts; then the runner is
 	// killed. Defaults to DefaultTimeout.
 	Timeout time.Duration
+	// Fuel is how much the guest may execute: about one unit an instruction,
+	// and always the same for the same input. 0 is no limit.
+	Fuel uint64
+	// CountFuel counts also where there is no limit. Counting takes up to a
+	// quarter longer, and the module is compiled once more for it.
+	CountFuel bool
+	// Repeat freezes the clock and seeds the random numbers. Such a job gets
+	// a runner of its own. Defaults to the real ones.
+	Repeat Repeat
 	// Stdout caps standard output in bytes. Defaults to DefaultStdout.
 	Stdout int64
 	// Log caps what is kept of standard error.
 	Log LogCaps
 	// Request is what the guest reads from standard input.
 	Request []byte
+	// Script is what an engine runs that carries none of its own: an author's
+	// draft, for which nothing is compiled then.
+	Script []byte
 	// Env are the NAME=value pairs that the guest was granted.
 	Env []string
 
@@ -55,6 +68,9 @@ type Job struct {
 	Cancelled <-chan struct{}
 }
 
+// form is what has to be compiled for the job.
+func (j Job) form() form { return form{j.Digest, j.Fuel > 0 || j.CountFuel} }
+
 // LogCaps bound the log of one execution.
 type LogCaps struct {
 	// Bytes are kept, half from the head and half from the tail. Defaults
@@ -69,6 +85,9 @@ type LogCaps struct {
 type LogLine struct {
 	Time time.Time
 	Text string
+	// Cut says that the line was too long: it goes on in the next one, unless
+	// that was left out.
+	Cut bool
 }
 
 // Prepared says what it took to have a module ready.
@@ -88,13 +107,22 @@ type Outcome struct {
 	// what is longer is in RawFile, which the caller removes.
 	Raw     []byte
 	RawFile string
+	// RawSize is the size of both in bytes. Where the guest was stopped for
+	// printing too much it is what arrived before that.
+	RawSize int64
+	// Invalid is the head of Raw, at most MaxInvalid bytes, where that is
+	// no response or longer than one may be.
+	Invalid []byte
 	// Started is zero where the guest never started.
 	Started time.Time
 	// GuestTime counts from the start of the guest, ReadyTime from the call
 	// of Run to the start.
 	GuestTime, ReadyTime time.Duration
 	// PeakMemory is the guest's linear memory in bytes.
-	PeakMemory   uint64
+	PeakMemory uint64
+	// Fuel is what the guest used up. 0 where nothing was counted, and where
+	// the guest was killed; after a trap it is what was used at the last call.
+	Fuel         uint64
 	LogTruncated bool
 	HostCalls    int
 	// Err says what the host ran into, for its log; nil where the guest

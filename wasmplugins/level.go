@@ -68,7 +68,7 @@ func (p *Pool) probe() (Level, error) {
 
 // RunnerMain is the command "octopus runner". It returns an exit code. It
 // takes no arguments: what to do comes over standard input.
-func RunnerMain(_ []string) int { return runner.Main(clampTable) }
+func RunnerMain(_ []string) int { return runner.Main(rewrite) }
 
 // HideMemory keeps processes of the same user from reading this one's memory
 // (Linux: not dumpable). The agent calls it once, before it reads its key.

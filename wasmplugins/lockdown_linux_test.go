@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"octopus/wasmplugins/internal/lockdown"
 	"octopus/wasmplugins/internal/runner"
 )
 
@@ -128,6 +130,24 @@ func TestLockDownHolds(t *testing.T) {
 	}
 	if level.Name != "full" && !strings.Contains(strings.Join(level.Missing, " "), "Landlock") {
 		t.Errorf("level %q, missing %q", level.Name, level.Missing)
+	}
+}
+
+// TestRunnersHaveANetworkOfTheirOwn where this process may give them one.
+func TestRunnersHaveANetworkOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	if raceBuild {
+		t.Skip("the race detector does not run under the lock-down")
+	}
+	try := exec.Command("/bin/true")
+	prepareCommand(try, true)
+	allowed := try.Run() == nil
+	p, digests := newPool(t, PoolConfig{}, "noop")
+	if has := slices.Contains(p.Level().Has, lockdown.HasNetwork); has != allowed {
+		t.Errorf("allowed: %t, the level is %+v", allowed, p.Level())
+	}
+	if out := p.Run(t.Context(), Job{Digest: digests["noop"]}, nil); out.Err != nil || out.Response.StatusCode != 200 {
+		t.Errorf("noop: %+v, %v", out.Response, out.Err)
 	}
 }
 

@@ -3,6 +3,7 @@ package wasmplugins
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,6 +15,7 @@ import (
 // children are what the test binary can be when a test starts it.
 var children = map[string]func() int{
 	"runner": func() int { return RunnerMain(nil) },
+	"stuck":  func() int { _, _ = io.Copy(io.Discard, os.Stdin); return 0 }, // says nothing, as long as its pool lives
 }
 
 var bg = context.Background()

@@ -1,6 +1,7 @@
 package wasmplugins
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,7 +57,10 @@ func (e *execution) fail(killed string, err error) {
 		e.out.Err = e.c.why(err)
 		e.out.Response = spec.Failure(http.StatusInternalServerError, spec.CodeSandbox, "The sandbox that the plugin ran in ended unexpectedly. The agent's log says why.")
 	}
-	e.keep()
+	raw := e.keep()
+	if e.out.Response.Error.Code == spec.CodeOutputLimit {
+		e.keepInvalid(raw)
+	}
 }
 
 func (e *execution) tooMuch() spec.Response {
@@ -66,7 +70,7 @@ func (e *execution) tooMuch() spec.Response {
 // keep puts what the guest printed into the outcome.
 func (e *execution) keep() []byte {
 	raw, file, err := e.stdout.result()
-	e.out.RawFile = file
+	e.out.RawFile, e.out.RawSize = file, int64(len(raw))
 	if file == "" {
 		e.out.Raw = raw
 	}
@@ -76,12 +80,23 @@ func (e *execution) keep() []byte {
 	return raw
 }
 
+// keepInvalid keeps the head of what is no response, for people to see what it was.
+func (e *execution) keepInvalid(raw []byte) {
+	e.out.Invalid = bytes.Clone(raw[:min(len(raw), MaxInvalid)])
+}
+
 // conclude makes the outcome of a guest that ended by itself.
 func (e *execution) conclude() {
 	raw := e.keep()
 	switch e.finish.Fault {
 	case spec.CodeOutputLimit:
 		e.out.Response = e.tooMuch()
+		e.keepInvalid(raw)
+		return
+	case spec.CodeOutOfFuel:
+		e.out.Response = spec.Failure(http.StatusInsufficientStorage, spec.CodeOutOfFuel, fmt.Sprintf("The plugin used up its %d units of fuel. Give it less to do at once, or raise the limit.", e.job.Fuel))
+		again := false // it would end at the same instruction
+		e.out.Response.Error.Retryable = &again
 		return
 	case "":
 	default:
@@ -94,6 +109,7 @@ func (e *execution) conclude() {
 		e.out.Response = e.exited()
 	case err != nil:
 		e.out.Response = invalid(err)
+		e.keepInvalid(raw)
 	default:
 		e.out.Response = response
 	}

@@ -90,6 +90,8 @@ type Pool struct {
 	starter *starter
 	cache   *cache
 	level   Level
+	network string          // static: this process's network namespace, "" where it is not known
+	apart   bool            // static: runners have one of their own
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
 	wg      sync.WaitGroup // the janitor, compilations, and one waiter per child
@@ -101,12 +103,14 @@ type Pool struct {
 	count    int   // runners, and places reserved for starting ones
 	memory   int64 // what they count
 	waiting  []chan struct{}
-	compiles map[string]*compilation
+	compiles map[form]*compilation
 	// refused remembers modules that would not compile, so that a bomb
 	// costs its time once; emptied when it holds maxRefused.
-	refused map[string]refusedModule
+	refused map[form]refusedModule
+	// codes are the digests of what is compiled of modules, by theirs.
+	codes map[string]string
 
-	compileSlots chan struct{} // one for each compilation at a time
+	turns turns // of compilations
 }
 
 // NewPool makes the folders and probes the sandbox by starting one runner.
@@ -116,15 +120,21 @@ func NewPool(c PoolConfig) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{c: c, children: map[*child]struct{}{}, compiles: map[string]*compilation{}, refused: map[string]refusedModule{},
-		compileSlots: make(chan struct{}, max(1, runtime.NumCPU()/4))}
+	p := &Pool{c: c, children: map[*child]struct{}{}, compiles: map[form]*compilation{}, refused: map[form]refusedModule{},
+		codes: map[string]string{}, turns: turns{free: max(1, runtime.NumCPU()/4)}}
 	if p.cache, err = newCache(c.Dir); err != nil {
 		return nil, err
 	}
 	killRecorded(filepath.Join(c.Dir, "runners"))
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.starter = newStarter()
-	if p.level, err = p.probe(); err != nil {
+	p.network = networkNamespace()
+	p.apart = p.network != ""
+	if p.level, err = p.probe(); err != nil && p.apart { // making one needs rights that an agent seldom has
+		p.apart = false
+		p.level, err = p.probe()
+	}
+	if err != nil {
 		p.Close()
 		return nil, fmt.Errorf("runner: %w", err)
 	}
@@ -137,6 +147,7 @@ func NewPool(c PoolConfig) (*Pool, error) {
 func (p *Pool) Close() error {
 	p.mu.Lock()
 	p.closed = true
+	p.stop() // first: a job whose runner is killed looks here why
 	for c := range p.children {
 		c.kill()
 	}
@@ -145,7 +156,6 @@ func (p *Pool) Close() error {
 	}
 	p.waiting = nil
 	p.mu.Unlock()
-	p.stop()
 	p.wg.Wait()
 	p.starter.close()
 	return nil

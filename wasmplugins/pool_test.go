@@ -342,7 +342,7 @@ func TestDamagedCacheIsMadeAgain(t *testing.T) {
 	if _, err := p.Prepare(t.Context(), digests["noop"], 0); err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(p.cache.folder(digests["noop"]), "*", "*"))
+	files, err := filepath.Glob(filepath.Join(p.cache.folder(codeForm(t, p, digests["noop"])), "*", "*"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("cache holds %v, %v", files, err)
 	}
@@ -351,7 +351,7 @@ func TestDamagedCacheIsMadeAgain(t *testing.T) {
 		func() error { return os.Remove(files[0]) },
 		func() error { return os.WriteFile(filepath.Join(filepath.Dir(files[0]), "extra"), nil, 0o600) },
 	} {
-		_ = filepath.Walk(p.cache.folder(digests["noop"]), func(path string, _ os.FileInfo, _ error) error { return os.Chmod(path, 0o700) })
+		_ = filepath.Walk(p.cache.folder(codeForm(t, p, digests["noop"])), func(path string, _ os.FileInfo, _ error) error { return os.Chmod(path, 0o700) })
 		if err := damage(); err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ const compileData = 1 << 30
 
 // compilation is one module being checked and compiled; many may wait for it.
 type compilation struct {
+	turn turn
 	done chan struct{}
 	// Set before done is closed:
 	took time.Duration
@@ -36,12 +37,33 @@ type refusedModule struct {
 // Prepare has a module checked and compiled, so that Run starts sooner.
 // memory is the guest's limit in bytes; 0 means MaxMemory.
 func (p *Pool) Prepare(ctx context.Context, digest string, memory uint64) (Prepared, error) {
-	if _, _, err := p.cache.find(digest); err == nil {
-		return Prepared{}, nil
-	} else if !errors.Is(err, errNotCompiled) && !digestShape.MatchString(digest) {
+	return p.prepare(ctx, form{digest: digest}, memory, false)
+}
+
+// PrepareAhead does so for what nobody waits for yet; counting is for jobs
+// with fuel, which run another form of the module. While something is compiled
+// that a job or Prepare waits for, this waits, or is stopped and begun again.
+func (p *Pool) PrepareAhead(ctx context.Context, digest string, memory uint64, counting bool) (Prepared, error) {
+	return p.prepare(ctx, form{digest, counting}, memory, true)
+}
+
+func (p *Pool) prepare(ctx context.Context, f form, memory uint64, ahead bool) (Prepared, error) {
+	code, module, err := p.codeForm(ctx, f)
+	if err != nil {
 		return Prepared{}, err
 	}
-	one, err := p.compiling(digest, memory)
+	if _, _, err := p.cache.find(code); err == nil {
+		return Prepared{}, nil
+	}
+	if module == nil {
+		if module, err = p.load(ctx, f.digest); err != nil {
+			return Prepared{}, err
+		}
+	}
+	if err := fitsMemory(module, orMaxMemory(memory)); err != nil {
+		return Prepared{}, err
+	}
+	one, err := p.compiling(code, module, ahead)
 	if err != nil {
 		return Prepared{}, err
 	}
@@ -53,47 +75,62 @@ func (p *Pool) Prepare(ctx context.Context, digest string, memory uint64) (Prepa
 	}
 }
 
-// compiling joins or begins the compilation of a module. It outlives the
-// caller that began it, because others may wait for it.
-func (p *Pool) compiling(digest string, memory uint64) (*compilation, error) {
+func orMaxMemory(memory uint64) uint64 {
+	if memory == 0 {
+		return MaxMemory
+	}
+	return memory
+}
+
+// compiling joins or begins the compilation of a module's code. It outlives
+// the caller that began it, because others may wait for it.
+func (p *Pool) compiling(code form, module []byte, ahead bool) (*compilation, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, ErrClosed
 	}
-	if r, ok := p.refused[digest]; ok && time.Now().Before(r.until) {
+	if r, ok := p.refused[code]; ok && time.Now().Before(r.until) {
 		return nil, r.err
 	}
-	if one := p.compiles[digest]; one != nil {
+	if one := p.compiles[code]; one != nil {
+		if !ahead {
+			p.turns.hurry(&one.turn)
+		}
 		return one, nil
 	}
-	one := &compilation{done: make(chan struct{})}
-	p.compiles[digest] = one
+	one := &compilation{turn: turn{ahead: ahead}, done: make(chan struct{})}
+	p.compiles[code] = one
 	p.wg.Go(func() {
-		one.took, one.err = p.compileInTurn(digest, memory)
+		one.took, one.err = p.compileInTurn(code, codeOf(module), &one.turn)
 		p.mu.Lock()
-		delete(p.compiles, digest)
+		delete(p.compiles, code)
 		p.mu.Unlock()
 		close(one.done)
 	})
 	return one, nil
 }
 
-// compileInTurn waits until few enough modules are being compiled.
-func (p *Pool) compileInTurn(digest string, memory uint64) (time.Duration, error) {
-	select {
-	case p.compileSlots <- struct{}{}:
-		defer func() { <-p.compileSlots }()
-	case <-p.ctx.Done():
-		return 0, ErrClosed
+// compileInTurn compiles when it may, and again where it had to make room.
+func (p *Pool) compileInTurn(code form, raw []byte, t *turn) (time.Duration, error) {
+	for {
+		ctx, err := p.turns.take(p.ctx, t)
+		began := time.Now()
+		if err == nil {
+			err = p.compile(ctx, code, raw)
+		}
+		switch stopped := p.turns.give(t); {
+		case p.ctx.Err() != nil:
+			return 0, ErrClosed
+		case stopped && errors.Is(err, errStopped):
+			continue
+		}
+		return time.Since(began), err
 	}
-	began := time.Now()
-	err := p.compile(digest, memory)
-	return time.Since(began), err
 }
 
 // remember keeps a refusal that took a compilation to find.
-func (p *Pool) remember(digest string, err error) {
+func (p *Pool) remember(f form, err error) {
 	var r *Refusal
 	if !errors.As(err, &r) {
 		return
@@ -103,18 +140,11 @@ func (p *Pool) remember(digest string, err error) {
 	if len(p.refused) >= maxRefused {
 		clear(p.refused)
 	}
-	p.refused[digest] = refusedModule{err, time.Now().Add(refusedFor)}
+	p.refused[f] = refusedModule{err, time.Now().Add(refusedFor)}
 }
 
-// compile checks a module and has a child compile it into a fresh folder.
-func (p *Pool) compile(digest string, memory uint64) error {
-	module, err := p.load(p.ctx, digest)
-	if err != nil {
-		return err
-	}
-	if _, err := Check(module, memory); err != nil {
-		return err
-	}
+// compile has a child compile code, which was checked, into a fresh folder.
+func (p *Pool) compile(ctx context.Context, code form, raw []byte) error {
 	fresh, err := os.MkdirTemp(p.cache.fresh, "")
 	if err != nil {
 		return fmt.Errorf("sandbox folder: %w", err)
@@ -123,18 +153,18 @@ func (p *Pool) compile(digest string, memory uint64) error {
 	if err := lend(fresh, p.c.RunnerUID, p.c.RunnerGID); err != nil {
 		return fmt.Errorf("sandbox folder: %w", err)
 	}
-	if err := p.compileInto(fresh, module); err != nil {
-		p.remember(digest, err)
+	if err := p.compileInto(ctx, fresh, code, raw); err != nil {
+		p.remember(code, err)
 		return err
 	}
-	return p.cache.adopt(fresh, digest)
+	return p.cache.adopt(fresh, code)
 }
 
-func (p *Pool) compileInto(fresh string, module []byte) error {
-	c, err := p.spawn(frame.Setup{Mode: "compile", Cache: fresh, Data: compileData,
-		CPU: uint64(math.Ceil(2 * p.c.CompileTimeout.Seconds()))}, module)
+func (p *Pool) compileInto(ctx context.Context, fresh string, code form, raw []byte) error {
+	c, err := p.spawn(frame.Setup{Mode: "compile", Fuel: code.fuel, Cache: fresh, Data: compileData,
+		CPU: uint64(math.Ceil(2 * p.c.CompileTimeout.Seconds()))}, raw)
 	if err == nil {
-		err = p.await(p.ctx, c, p.c.CompileTimeout)
+		err = p.await(ctx, c, p.c.CompileTimeout)
 	}
 	if c != nil {
 		defer c.end()
@@ -146,8 +176,8 @@ func (p *Pool) compileInto(fresh string, module []byte) error {
 		return nil
 	case errors.As(err, &said) && said.code == "compile":
 		return refuse("malformed", "The module does not compile: %s", said.message)
-	case p.ctx.Err() != nil:
-		return ErrClosed
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	case c != nil && c.outOfMemory():
 		return refuse("too_complex", "The module takes more than %d MiB to compile. Split the plugin, or build it with optimisation.", compileData>>20)
 	case errors.As(err, &late):

@@ -37,7 +37,7 @@ func (j Job) check() error {
 	case len(j.Request) > maxRequest:
 		return refuse("too_big", "The request is %d bytes long; at most %d are allowed.", len(j.Request), maxRequest)
 	}
-	return nil
+	return j.Repeat.check()
 }
 
 // maxRequest is what a guest may have on standard input, in bytes.
@@ -84,7 +84,7 @@ func (p *Pool) runner(ctx context.Context, job Job) (c *child, prepared Prepared
 	if err := job.check(); err != nil {
 		return nil, prepared, err
 	}
-	k := key{job.Digest, job.Memory}
+	k := key{job.form(), job.Memory, job.Repeat.key()}
 	p.mu.Lock()
 	c = p.takeIdle(k, job.Timeout)
 	p.mu.Unlock()
@@ -92,7 +92,7 @@ func (p *Pool) runner(ctx context.Context, job Job) (c *child, prepared Prepared
 		return c, Prepared{Warm: true}, nil
 	}
 	for again := false; ; again = true {
-		prep, err := p.Prepare(ctx, job.Digest, job.Memory)
+		prep, err := p.prepare(ctx, k.form, job.Memory, false)
 		if err != nil {
 			return nil, prepared, err
 		}
@@ -109,7 +109,11 @@ func (p *Pool) runner(ctx context.Context, job Job) (c *child, prepared Prepared
 			return nil, prepared, err
 		}
 		p.c.Log.Warn("a compiled module is compiled again", "digest", job.Digest, "error", err)
-		if err := p.cache.drop(job.Digest); err != nil {
+		code, _, err := p.codeForm(ctx, k.form)
+		if err == nil {
+			err = p.cache.drop(code)
+		}
+		if err != nil {
 			return nil, prepared, err
 		}
 	}

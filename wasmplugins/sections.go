@@ -176,10 +176,16 @@ func Pack(module, manifestJSON []byte) ([]byte, error) {
 	if problems := m.Validate(); len(problems) > 0 {
 		return nil, fmt.Errorf("%s: %s", problems[0].Path, problems[0].Message)
 	}
-	out := make([]byte, 0, len(module)+len(manifestJSON)+32)
+	return putSection(module, ManifestSection, manifestJSON)
+}
+
+// putSection puts a custom section at the end of a module, in place of those
+// of its name.
+func putSection(module []byte, name string, content []byte) ([]byte, error) {
+	out := make([]byte, 0, len(module)+len(content)+32)
 	out = append(out, header...)
-	err = sections(module, func(s section) bool {
-		if s.id != secCustom || s.name != ManifestSection {
+	err := sections(module, func(s section) bool {
+		if s.id != secCustom || s.name != name {
 			out = append(out, module[s.start:s.end]...)
 		}
 		return true
@@ -187,9 +193,9 @@ func Pack(module, manifestJSON []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := binary.AppendUvarint(nil, uint64(len(ManifestSection)))
-	body = append(body, ManifestSection...)
-	body = append(body, manifestJSON...)
+	body := binary.AppendUvarint(nil, uint64(len(name)))
+	body = append(body, name...)
+	body = append(body, content...)
 	out = append(out, secCustom)
 	out = binary.AppendUvarint(out, uint64(len(body)))
 	return append(out, body...), nil

@@ -69,7 +69,11 @@ func JSON(source []byte) ([]byte, error) {
 type converter struct {
 	out   *bytes.Buffer
 	nodes int
+	marks []mark
 }
+
+// mark says on which line of the source what begins at a byte of the JSON was written.
+type mark struct{ at, line int }
 
 const (
 	maxDepth = 100
@@ -80,6 +84,7 @@ func (c *converter) node(n *yaml.Node, depth int) error {
 	if c.nodes++; c.nodes > maxNodes || depth > maxDepth || c.out.Len() > 4*MaxSource {
 		return fmt.Errorf("line %d: nested too deeply, or too large once aliases are followed", n.Line)
 	}
+	c.marks = append(c.marks, mark{c.out.Len(), n.Line})
 	switch n.Kind {
 	case yaml.AliasNode:
 		return c.node(n.Alias, depth+1)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,13 +19,25 @@ import (
 )
 
 // NewBroker answers host calls from fakes. What no fake answers fails as the
-// world would fail: no such name, connection refused.
+// world would fail: no such name, connection refused. Every secret that is
+// faked may be read.
 func NewBroker(f spec.Fakes) wasmplugins.Broker {
-	return &broker{fakes: f, kv: maps.Clone(f.KV), cache: maps.Clone(f.Cache)}
+	var caps spec.Capabilities
+	for name := range f.Secrets {
+		caps.Secrets = append(caps.Secrets, spec.Secret{Name: name, Expose: "value"})
+	}
+	return NewBrokerOf(f, caps)
+}
+
+// NewBrokerOf is NewBroker with the secrets that a manifest asks for, exposed
+// as it says.
+func NewBrokerOf(f spec.Fakes, caps spec.Capabilities) wasmplugins.Broker {
+	return &broker{fakes: f, caps: caps, kv: maps.Clone(f.KV), cache: maps.Clone(f.Cache)}
 }
 
 type broker struct {
-	fakes spec.Fakes // static
+	fakes spec.Fakes        // static
+	caps  spec.Capabilities // static
 
 	mu        sync.Mutex
 	kv, cache map[string]json.RawMessage // guarded by mu
@@ -32,15 +45,16 @@ type broker struct {
 
 // question is the union of what the faked operations ask.
 type question struct {
-	Method string          `json:"method"`
-	URL    string          `json:"url"`
-	Host   string          `json:"host"`
-	Port   int             `json:"port"`
-	Name   string          `json:"name"`
-	Type   string          `json:"type"`
-	Key    string          `json:"key"`
-	Prefix string          `json:"prefix"`
-	Value  json.RawMessage `json:"value"`
+	Method  string            `json:"method"`
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers"`
+	Host    string            `json:"host"`
+	Port    int               `json:"port"`
+	Name    string            `json:"name"`
+	Type    string            `json:"type"`
+	Key     string            `json:"key"`
+	Prefix  string            `json:"prefix"`
+	Value   json.RawMessage   `json:"value"`
 }
 
 // Call answers one operation.
@@ -62,10 +76,7 @@ func (b *broker) Call(_ context.Context, op string, req []byte) ([]byte, error) 
 	case "dns.lookup":
 		return b.lookup(q)
 	case "secret.get":
-		if v, ok := b.fakes.Secrets[q.Name]; ok {
-			return json.Marshal(map[string]any{"value": v})
-		}
-		return refuse("denied", "No fake secret is named %s.", q.Name)
+		return b.secret(q)
 	}
 	area, verb, _ := strings.Cut(op, ".")
 	switch area {
@@ -77,12 +88,49 @@ func (b *broker) Call(_ context.Context, op string, req []byte) ([]byte, error) 
 	return refuse("unsupported_op", "No fake answers %s; add one under fakes.ops.", op)
 }
 
+// secret is secret.get, as an agent would answer it.
+func (b *broker) secret(q question) ([]byte, error) {
+	s, asked := b.caps.Secret(q.Name)
+	value, ok := b.fakes.Secrets[q.Name]
+	switch {
+	case !asked:
+		return refuse("denied", "The manifest does not ask for the secret %s.", q.Name)
+	case !s.MayRead():
+		return refuse("denied", "The secret %s is only put into a request's header, as {{secret:%s}}. A manifest that needs the value asks for expose: value.", q.Name, q.Name)
+	case !ok:
+		return refuse("not_found", "No fake secret is named %s.", q.Name)
+	}
+	return json.Marshal(map[string]any{"value": value})
+}
+
+// header puts fake secrets into a header, as an agent would.
+func (b *broker) header(value string) (string, error) {
+	return spec.FillSecrets(value, func(name string) (string, error) {
+		if _, asked := b.caps.Secret(name); !asked {
+			return "", fmt.Errorf("the manifest does not ask for the secret %s", name)
+		}
+		v, ok := b.fakes.Secrets[name]
+		if !ok {
+			return "", fmt.Errorf("no fake secret is named %s", name)
+		}
+		return v, nil
+	})
+}
+
 func (b *broker) fetch(q question) ([]byte, error) {
 	if q.Method == "" {
 		q.Method = "GET"
 	}
+	headers := http.Header{}
+	for name, value := range q.Headers {
+		full, err := b.header(value)
+		if err != nil {
+			return refuse("denied", "The header %s: %v.", name, err)
+		}
+		headers.Set(name, full)
+	}
 	for _, f := range b.fakes.HTTP {
-		if f.Method != "" && f.Method != q.Method || f.URL != "" && f.URL != q.URL {
+		if f.Method != "" && f.Method != q.Method || f.URL != "" && f.URL != q.URL || !sends(headers, f.RequestHeaders) {
 			continue
 		}
 		return json.Marshal(map[string]any{
@@ -90,6 +138,16 @@ func (b *broker) fetch(q question) ([]byte, error) {
 		})
 	}
 	return refuse("unreachable", "No fake answers %s %s.", q.Method, q.URL)
+}
+
+// sends reports whether a request has the headers that a fake waits for.
+func sends(headers http.Header, want map[string]string) bool {
+	for name, value := range want {
+		if headers.Get(name) != value {
+			return false
+		}
+	}
+	return true
 }
 
 func (b *broker) probe(q question) ([]byte, error) {

@@ -25,6 +25,12 @@ func (r Result) OK() bool { return len(r.Mismatch) == 0 }
 // Run carries out one test case. Params must have their defaults already. The
 // pool must be able to load the digest.
 func Run(ctx context.Context, pool *wasmplugins.Pool, digest string, m spec.Manifest, test spec.Test, params json.RawMessage) Result {
+	return RunScript(ctx, pool, digest, nil, m, test, params)
+}
+
+// RunScript is Run for a script that is not packed: digest is that of its
+// engine.
+func RunScript(ctx context.Context, pool *wasmplugins.Pool, digest string, script []byte, m spec.Manifest, test spec.Test, params json.RawMessage) Result {
 	request, err := json.Marshal(spec.Request{
 		ABI: spec.ABI, Action: test.Action, Params: params, Config: test.Config,
 		Execution: spec.RequestExecution{ID: "test", Run: "test", Attempt: 1},
@@ -33,9 +39,10 @@ func Run(ctx context.Context, pool *wasmplugins.Pool, digest string, m spec.Mani
 		return Result{Name: test.Name, Mismatch: []string{"The request cannot be made: " + err.Error() + "."}}
 	}
 	out := pool.Run(ctx, wasmplugins.Job{
-		Digest: digest, Memory: uint64(m.Limits.Memory), Stdout: int64(m.Limits.Stdout),
+		Digest: digest, Script: script, Memory: uint64(m.Limits.Memory), Stdout: int64(m.Limits.Stdout), Fuel: m.Limits.Fuel,
 		Timeout: time.Duration(m.Limits.Timeout), Request: request,
-	}, NewBroker(test.Fakes))
+		Repeat: wasmplugins.Repeat{Clock: test.Clock, Seed: test.Seed, Instant: true},
+	}, NewBrokerOf(test.Fakes, m.Capabilities))
 	return Result{Name: test.Name, Outcome: out, Mismatch: Compare(test.Expect, out.Response)}
 }
 

@@ -31,6 +31,8 @@ const (
 	MaxPiece   = 256 << 10
 	MaxLog     = 128 << 10
 	MaxNote    = 8 << 10
+	MaxLine    = 8 << 10 // of the log; longer ones are cut, never through a character
+	CutLine    = MaxLine - 3
 	MaxControl = 256 << 10
 	// MaxRequest is above the 8 MiB that a request may have.
 	MaxRequest = 9 << 20

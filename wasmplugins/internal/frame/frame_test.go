@@ -79,9 +79,9 @@ func TestPromisesTakeNoMemory(t *testing.T) {
 
 func TestPayloads(t *testing.T) {
 	t.Parallel()
-	start := Start{Stdout: 1, LogBytes: 2, LogRate: 3, Env: []string{"A=b", ""}}
+	start := Start{Stdout: 1, LogBytes: 2, LogRate: 3, Fuel: 4, Env: []string{"A=b", ""}}
 	got, request, err := ParseStart(append(start.Append(nil), "request"...))
-	if err != nil || got.Stdout != 1 || got.LogRate != 3 || len(got.Env) != 2 || string(request) != "request" {
+	if err != nil || got.Stdout != 1 || got.LogRate != 3 || got.Fuel != 4 || len(got.Env) != 2 || string(request) != "request" {
 		t.Errorf("start %+v %q %v", got, request, err)
 	}
 	at := time.UnixMicro(1234567).UTC()

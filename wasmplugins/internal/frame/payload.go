@@ -12,8 +12,14 @@ type Setup struct {
 	Mode string `json:"mode"`
 	// Size of the module that follows, in bytes.
 	Size int `json:"size"`
+	// ScriptAt and ScriptSize say where in the module a script is, in
+	// bytes; a size of 0 is none.
+	ScriptAt   int `json:"script_at,omitempty"`
+	ScriptSize int `json:"script_size,omitempty"`
 	// Memory is the guest's limit in bytes.
 	Memory uint64 `json:"memory"`
+	// Fuel says that the module counts what it executes.
+	Fuel bool `json:"fuel,omitempty"`
 	// Cache is the folder with the compiled module, or the fresh folder
 	// that a compile child writes.
 	Cache string `json:"cache"`
@@ -25,8 +31,21 @@ type Setup struct {
 	UID int `json:"uid"`
 	GID int `json:"gid"`
 	// Parent is the process id of the pool.
-	Parent      int  `json:"parent"`
-	Uncontained bool `json:"uncontained"`
+	Parent int `json:"parent"`
+	// Network is the pool's network namespace, empty where it has none.
+	Network     string `json:"network,omitempty"`
+	Uncontained bool   `json:"uncontained"`
+	// Repeat makes the runner one for a single execution.
+	Repeat *Repeat `json:"repeat,omitempty"`
+}
+
+// Repeat is what makes an execution do the same each time. A nil clock is the
+// real one, a nil seed real random numbers.
+type Repeat struct {
+	ClockNS *int64  `json:"clock_ns,omitempty"` // since 1970
+	Seed    *uint64 `json:"seed,omitempty"`
+	// Instant says that sleeping moves the clock and takes no time.
+	Instant bool `json:"instant,omitempty"`
 }
 
 // Hello is a runner's answer to Setup: it is ready, or Error says why not.
@@ -44,16 +63,18 @@ type Start struct {
 	Stdout   uint64 // most bytes of standard output
 	LogBytes uint64
 	LogRate  uint32 // lines a second
+	Fuel     uint64 // where the module counts; 0 is as much as there can be
 	Env      []string
 }
 
 // Finish is how a guest ended.
 type Finish struct {
 	Exit uint32 `json:"exit"`
-	// Fault is empty, or a code of spec: trap, output_limit, memory_limit.
+	// Fault is empty, or a code of spec: trap, output_limit, out_of_fuel.
 	Fault   string `json:"fault,omitempty"`
 	Message string `json:"message,omitempty"`
 	Peak    uint64 `json:"peak"`
+	Fuel    uint64 `json:"fuel,omitempty"` // used up
 	GuestNS int64  `json:"guest_ns"`
 	// LogCut says that lines were left out.
 	LogCut bool `json:"log_cut,omitempty"`
@@ -66,6 +87,7 @@ func (s Start) Append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, s.Stdout)
 	b = binary.LittleEndian.AppendUint64(b, s.LogBytes)
 	b = binary.LittleEndian.AppendUint32(b, s.LogRate)
+	b = binary.LittleEndian.AppendUint64(b, s.Fuel)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(s.Env)))
 	for _, e := range s.Env {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(e)))
@@ -76,14 +98,15 @@ func (s Start) Append(b []byte) []byte {
 
 // ParseStart decodes a Run frame; the request aliases b.
 func ParseStart(b []byte) (s Start, request []byte, err error) {
-	if len(b) < 24 {
+	if len(b) < 32 {
 		return s, nil, fmt.Errorf("run frame: %w", ErrHostile)
 	}
 	s.Stdout = binary.LittleEndian.Uint64(b)
 	s.LogBytes = binary.LittleEndian.Uint64(b[8:])
 	s.LogRate = binary.LittleEndian.Uint32(b[16:])
-	n := binary.LittleEndian.Uint32(b[20:])
-	for b = b[24:]; n > 0; n-- {
+	s.Fuel = binary.LittleEndian.Uint64(b[20:])
+	n := binary.LittleEndian.Uint32(b[28:])
+	for b = b[32:]; n > 0; n-- {
 		var e []byte
 		if e, b, err = cut(b); err != nil {
 			return s, nil, err

@@ -12,6 +12,8 @@ type Config struct {
 	UID, GID int
 	// Parent is the process without which this one must not live.
 	Parent int
+	// Network is the parent's network namespace; empty is not known.
+	Network string
 	// Folder stays readable until Seal, and writable with WriteFolder.
 	// Empty is no folder.
 	Folder      string
@@ -29,6 +31,7 @@ const (
 	HasFiles     = "no files (Landlock)"
 	HasUser      = "a user of its own"
 	HasPrivilege = "no new privileges"
+	HasNetwork   = "an empty network of its own"
 	HasJob       = "a job object that ends with the agent"
 )
 

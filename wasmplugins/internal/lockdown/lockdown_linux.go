@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// NetworkNamespace is a link that names the network namespace of a process.
+const NetworkNamespace = "/proc/self/ns/net"
+
 // maxCache is the largest file that a compile child may write, in bytes.
 const maxCache = 512 << 20
 
@@ -27,6 +30,9 @@ func (b *Box) Enter() (folder string, err error) {
 		return folder, nil
 	}
 	b.note(HasLimits, b.limits())
+	if own, err := os.Readlink(NetworkNamespace); err == nil && b.c.Network != "" && own != b.c.Network {
+		b.note(HasNetwork, nil) // one layer more: without it the filter has no sockets either
+	}
 	if folder != "" {
 		if err := os.Chdir(folder); err != nil {
 			return folder, fmt.Errorf("cache folder: %w", err)

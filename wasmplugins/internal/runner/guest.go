@@ -55,24 +55,36 @@ func compile(folder string, module []byte) (wazero.Runtime, wazero.CompiledModul
 type guest struct {
 	p        *process
 	rt       wazero.Runtime
+	module   Module
 	compiled wazero.CompiledModule
 	base     wazero.ModuleConfig
 	ctx      context.Context
 	mem      *memory
 	logs     *logs
 	out      output
+	stdin    bytes.Reader
+	stdout   tee
+	stderr   tee
 	pending  []byte // the reply that the guest may read
+	counts   bool   // fuel
+	script   []byte // what the operation "source" answers; empty: there is none
+
+	early bool       // the guest initialises
+	fixed bool       // nothing that it did meanwhile is beyond an image
+	image *image     // of a reactor; nil until there is one, and where there can be none
+	next  api.Module // an instance that was made from it, for the next execution
 }
 
-func newGuest(p *process, rt wazero.Runtime, compiled wazero.CompiledModule, limit uint64) (*guest, error) {
+func newGuest(p *process, rt wazero.Runtime, compiled wazero.CompiledModule, module Module, limit uint64) (*guest, error) {
 	mem, err := newMemory(limit)
 	if err != nil {
 		return nil, fmt.Errorf("guest memory: %w", err)
 	}
-	g := &guest{p: p, rt: rt, compiled: compiled, mem: mem, logs: newLogs(p.send)}
+	g := &guest{p: p, rt: rt, module: module, compiled: compiled, mem: mem, logs: newLogs(p.send)}
 	g.out.send = p.send
+	g.stdout.to, g.stderr.to = &g.out, g.logs
 	g.ctx = experimental.WithMemoryAllocator(context.Background(), mem)
-	if _, err := wasi_snapshot_preview1.Instantiate(g.ctx, rt); err != nil {
+	if _, err := wasi_snapshot_preview1.Instantiate(g.watched(), rt); err != nil {
 		return nil, fmt.Errorf("WASI: %w", err)
 	}
 	if err := g.hostModule(); err != nil {
@@ -83,6 +95,9 @@ func newGuest(p *process, rt wazero.Runtime, compiled wazero.CompiledModule, lim
 		WithName("").
 		WithStartFunctions().
 		WithArgs("plugin").
+		WithStdin(&g.stdin).
+		WithStdout(&g.stdout).
+		WithStderr(&g.stderr).
 		WithRandSource(rand.Reader).
 		WithWalltime(func() (int64, int32) {
 			now := time.Now().Truncate(clockStep)
@@ -98,6 +113,9 @@ func newGuest(p *process, rt wazero.Runtime, compiled wazero.CompiledModule, lim
 	return g, nil
 }
 
+// errDry is a guest that used up its fuel.
+var errDry = errors.New("out of fuel")
+
 // errOutput ends a guest that prints too much.
 var errOutput = errors.New("too much output")
 
@@ -111,15 +129,23 @@ type output struct {
 
 // Write panics beyond the cap: an error would only be an errno to the guest.
 func (o *output) Write(p []byte) (int, error) {
+	if err := o.put(p); err != nil {
+		panic(err)
+	}
+	return len(p), nil
+}
+
+// put sends as much as may be sent.
+func (o *output) put(p []byte) error {
 	if uint64(len(p)) > o.left {
 		o.overs = true
 		o.add(p[:o.left])
 		o.left = 0
-		panic(errOutput)
+		return errOutput
 	}
 	o.left -= uint64(len(p))
 	o.add(p)
-	return len(p), nil
+	return nil
 }
 
 func (o *output) add(p []byte) {
@@ -142,37 +168,24 @@ func (g *guest) execute(payload []byte) error {
 	g.out.buf, g.out.left, g.out.overs = g.out.buf[:0], start.Stdout, false
 	g.logs.begin(int(start.LogBytes), int(start.LogRate))
 	g.pending = nil
-	// The frame's buffer is reused by the next host call.
-	config := g.base.WithStdin(bytes.NewReader(bytes.Clone(request))).WithStdout(&g.out).WithStderr(g.logs)
-	for _, e := range start.Env {
-		name, value, _ := strings.Cut(e, "=")
-		config = config.WithEnv(name, value)
-	}
 	began := time.Now()
-	err = g.start(config)
+	used, err := g.start(start, bytes.Clone(request)) // the frame's buffer is reused by the next host call
 	f := g.finish(err)
+	f.Fuel = used
 	f.GuestNS = int64(time.Since(began))
 	f.Peak, f.Refused = g.mem.peak, g.mem.refused
 	f.LogCut = g.logs.end()
-	g.mem.reset()
+	if g.image == nil {
+		g.mem.reset()
+	}
 	if err := g.p.finish(g.out.buf, f); err != nil {
 		return err
 	}
 	if cap(g.out.buf) > 64<<10 {
 		g.out.buf = nil
 	}
+	g.prepare()
 	return nil
-}
-
-// start instantiates the module and calls _start.
-func (g *guest) start(config wazero.ModuleConfig) error {
-	mod, err := g.rt.InstantiateModule(g.ctx, g.compiled, config)
-	if err != nil {
-		return err
-	}
-	defer mod.Close(g.ctx)
-	_, err = mod.ExportedFunction("_start").Call(g.ctx)
-	return err
 }
 
 // finish says how a guest ended.
@@ -183,6 +196,8 @@ func (g *guest) finish(err error) frame.Finish {
 		return frame.Finish{Fault: "output_limit"}
 	case err == nil:
 		return frame.Finish{}
+	case errors.Is(err, errDry):
+		return frame.Finish{Fault: "out_of_fuel"}
 	case errors.As(err, &exit):
 		return frame.Finish{Exit: exit.ExitCode()}
 	}

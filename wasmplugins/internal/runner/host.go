@@ -13,10 +13,14 @@ import (
 // Errnos that the runner itself answers; the numbers are WASI's.
 const (
 	errnoTooBig      = 1
+	errnoDenied      = 2
 	errnoFault       = 21
 	errnoInvalid     = 28
 	errnoUnsupported = 52
 )
+
+// tooEarly is the reply to a host call of a guest that initialises.
+const tooEarly = `{"error":{"code":"denied","message":"There are no host calls while a module initialises: what they answer would outlive the execution. Make them when it runs."}}`
 
 var i32 = api.ValueTypeI32
 
@@ -43,6 +47,9 @@ func (g *guest) call(_ context.Context, mod api.Module, stack []uint64) {
 	switch {
 	case !ok1 || !ok2:
 		stack[0] = errno(errnoFault)
+	case g.early:
+		g.reply([]byte(tooEarly))
+		stack[0] = errno(errnoDenied)
 	case len(op) == 0 || len(op) > frame.MaxOp:
 		stack[0] = errno(errnoUnsupported)
 	case len(req) > frame.MaxCall:
@@ -52,6 +59,8 @@ func (g *guest) call(_ context.Context, mod api.Module, stack []uint64) {
 	case string(op) == "progress":
 		g.logs.progress(req)
 		stack[0] = g.reply([]byte("{}"))
+	case string(op) == "source" && len(g.script) > 0:
+		stack[0] = g.reply(g.script)
 	default:
 		stack[0] = g.ask(op, req)
 	}

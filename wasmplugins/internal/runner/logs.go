@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"octopus/wasmplugins/internal/frame"
 )
 
 const (
-	maxLine    = 8 << 10 // bytes; longer lines are split
+	maxLine    = frame.MaxLine
 	batch      = 32 << 10
 	flushAfter = 20 * time.Millisecond
 	noteEvery  = 50 * time.Millisecond
@@ -75,6 +76,7 @@ func (l *logs) Write(p []byte) (int, error) {
 	for len(p) > 0 {
 		line, rest, ended := bytes.Cut(p, []byte{'\n'})
 		if room := maxLine - len(l.partial); len(line) > room {
+			room = whole(p, room)
 			line, rest, ended = p[:room], p[room:], true
 		}
 		if !ended {
@@ -101,12 +103,23 @@ func (l *logs) say(text []byte) {
 	for len(text) > 0 {
 		line, rest, _ := bytes.Cut(text, []byte{'\n'})
 		if len(line) > maxLine {
-			line, rest = text[:maxLine], text[maxLine:]
+			n := whole(text, maxLine)
+			line, rest = text[:n], text[n:]
 		}
 		l.line(line)
 		text = rest
 	}
 	l.soon()
+}
+
+// whole is n, or a little less where a cut at n would go through a character.
+func whole(p []byte, n int) int {
+	for back := 0; back < utf8.UTFMax && back < n; back++ {
+		if utf8.RuneStart(p[n-back]) {
+			return n - back
+		}
+	}
+	return n
 }
 
 func (l *logs) line(text []byte) {

@@ -3,12 +3,12 @@ package runner
 import "github.com/tetratelabs/wazero/experimental"
 
 // memory is the one linear memory of a runner, mapped once at its limit and
-// handed to one guest after the other, zeroed between them. It is what
-// enforces the limit: the guest asks through Reallocate.
+// handed to one guest after the other, zeroed or filled with an image between
+// them. It is what enforces the limit: the guest asks through Reallocate.
 type memory struct {
-	buf  []byte
-	size uint64 // of the present guest
-	peak uint64
+	buf   []byte
+	dirty uint64 // of buf, this much may be other than zero
+	peak  uint64
 	// refused says that the present guest asked for more than there is.
 	refused bool
 }
@@ -17,7 +17,7 @@ var _ experimental.MemoryAllocator = (*memory)(nil)
 
 // Allocate begins with a new guest.
 func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory {
-	m.size, m.refused = 0, false
+	m.refused = false
 	return m
 }
 
@@ -27,7 +27,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 		m.refused = true
 		return nil
 	}
-	m.size = max(m.size, size)
+	m.dirty = max(m.dirty, size)
 	m.peak = max(m.peak, size)
 	return m.buf[:size:size]
 }
@@ -41,11 +41,16 @@ const clearAbove = 256 << 10
 
 // reset zeroes what the last guest could have written.
 func (m *memory) reset() {
-	used := m.buf[:m.size]
-	if m.size <= clearAbove || !dropPages(used[clearAbove:]) {
-		clear(used)
-	} else {
-		clear(used[:clearAbove])
+	m.fill(nil)
+	m.dirty, m.peak, m.refused = 0, 0, false
+}
+
+// fill makes memory begin with an image, and zero all else that is not.
+func (m *memory) fill(image []byte) {
+	n := copy(m.buf, image)
+	rest := m.buf[n:max(uint64(n), m.dirty)]
+	if kept := min(len(rest), clearAbove); dropPages(rest[kept:]) {
+		rest = rest[:kept]
 	}
-	m.size, m.peak, m.refused = 0, 0, false
+	clear(rest)
 }

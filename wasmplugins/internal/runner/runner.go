@@ -4,6 +4,7 @@
 package runner
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,9 +18,22 @@ import (
 	"octopus/wasmplugins/internal/lockdown"
 )
 
-// Clamp rewrites a checked module before it is compiled. The package above
-// sets it; it is the same for compile children and runners.
-type Clamp func(module []byte) []byte
+// Clamp rewrites a checked module before it is compiled, into one that counts
+// what it executes where fuel is set. The package above sets it; it is the same
+// for compile children and runners.
+type Clamp func(module []byte, fuel bool) (Module, error)
+
+// Module is what is compiled, and what a runner has to know of it.
+type Module struct {
+	Code []byte
+	// Reactor says that it is run by _initialize and octopus_run, in place of
+	// _start.
+	Reactor bool
+	// Snapshot says that memory and Globals, the names of all its mutable
+	// globals, are all that _initialize can change.
+	Snapshot bool
+	Globals  []string
+}
 
 // Probe is called after the lock-down in mode "probe" and adds to what Hello
 // says. Tests replace it to try what must fail.
@@ -110,7 +124,7 @@ func (p *process) prepare(clamp Clamp) (hello frame.Hello, err error) {
 		return hello, fmt.Errorf("set-up: %w", err)
 	}
 	box := lockdown.New(lockdown.Config{
-		CPU: s.CPU, Data: s.Data, UID: s.UID, GID: s.GID, Parent: s.Parent,
+		CPU: s.CPU, Data: s.Data, UID: s.UID, GID: s.GID, Parent: s.Parent, Network: s.Network,
 		Folder: s.Cache, WriteFolder: s.Mode == "compile", Off: s.Uncontained,
 	})
 	limit := int64(heap)
@@ -123,11 +137,19 @@ func (p *process) prepare(clamp Clamp) (hello frame.Hello, err error) {
 		return hello, err
 	}
 	if s.Mode != "probe" {
-		module, err := p.in.Rest(s.Size)
+		raw, err := p.in.Rest(s.Size)
 		if err != nil {
 			return hello, fmt.Errorf("module: %w", err)
 		}
-		if err := p.load(s, folder, clamp(module), &hello); err != nil {
+		if s.ScriptAt < 0 || s.ScriptSize < 0 || s.ScriptAt > len(raw)-s.ScriptSize {
+			return hello, fmt.Errorf("script: %w", frame.ErrHostile)
+		}
+		script := bytes.Clone(raw[s.ScriptAt : s.ScriptAt+s.ScriptSize])
+		module, err := clamp(raw, s.Fuel)
+		if err != nil {
+			return hello, &fault{"compile", err}
+		}
+		if err := p.load(s, folder, module, script, &hello); err != nil {
 			return hello, err
 		}
 	}
@@ -149,9 +171,9 @@ func errOr(err error) error {
 	return err
 }
 
-func (p *process) load(s frame.Setup, folder string, module []byte, hello *frame.Hello) error {
+func (p *process) load(s frame.Setup, folder string, module Module, script []byte, hello *frame.Hello) error {
 	began := time.Now()
-	rt, compiled, err := compile(folder, module)
+	rt, compiled, err := compile(folder, module.Code)
 	hello.CompileNS = int64(time.Since(began))
 	if err != nil {
 		return &fault{"compile", err}
@@ -159,6 +181,12 @@ func (p *process) load(s frame.Setup, folder string, module []byte, hello *frame
 	if s.Mode == "compile" {
 		return nil
 	}
-	p.guest, err = newGuest(p, rt, compiled, s.Memory)
+	p.guest, err = newGuest(p, rt, compiled, module, s.Memory)
+	if err == nil {
+		p.guest.script, p.guest.counts = script, s.Fuel
+		if s.Repeat != nil {
+			p.guest.repeat(*s.Repeat)
+		}
+	}
 	return err
 }

@@ -1,0 +1,5 @@
+;; Throws. (wat2wasm --enable-exceptions)
+(module
+  (tag $e)
+  (memory (export "memory") 1)
+  (func (export "_start") (throw $e)))

@@ -1,0 +1,15 @@
+;; Prints a response whose result is 10,000 arrays deep.
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 16) "{\"status_code\":200,\"result\":")
+  (func $print (param $at i32) (param $len i32)
+    (i32.store (i32.const 0) (local.get $at))
+    (i32.store (i32.const 4) (local.get $len))
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "_start")
+    (memory.fill (i32.const 1024) (i32.const 0x5b) (i32.const 10000))
+    (memory.fill (i32.const 11024) (i32.const 0x5d) (i32.const 10000))
+    (i32.store8 (i32.const 21024) (i32.const 0x7d))
+    (call $print (i32.const 16) (i32.const 28))
+    (call $print (i32.const 1024) (i32.const 20001))))

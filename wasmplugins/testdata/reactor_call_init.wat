@@ -1,0 +1,23 @@
+;; Traps where it gets through to the host while it initialises, where the refusal does not say why, and where there is
+;; already something on its standard input.
+(module
+  (import "octopus_v1" "call" (func $call (param i32 i32 i32 i32) (result i32)))
+  (import "octopus_v1" "read" (func $read (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "kv.get")
+  (data (i32.const 16) "log")
+  (data (i32.const 32) "\28\00\00\00\13\00\00\00{\"status_code\":200}")
+  (data (i32.const 600) "\00\08\00\00\08\00\00\00\00\00\00\00\00\00\00\00\ff")
+  (func $refused (param $at i32) (param $size i32)
+    (if (i32.ne (call $call (local.get $at) (local.get $size) (i32.const 512) (i32.const 2)) (i32.const -2)) (then unreachable))
+    (if (i32.lt_s (call $read (i32.const 1024) (i32.const 4096)) (i32.const 50)) (then unreachable)))
+  (func (export "_initialize")
+    (call $refused (i32.const 0) (i32.const 6))
+    (call $refused (i32.const 16) (i32.const 3))
+    (if (call $fd_read (i32.const 0) (i32.const 600) (i32.const 1) (i32.const 616)) (then unreachable))
+    (if (i32.load (i32.const 616)) (then unreachable)))
+  (func (export "octopus_run")
+    (drop (call $call (i32.const 0) (i32.const 6) (i32.const 512) (i32.const 0)))
+    (drop (call $fd_write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 64)))))
