@@ -170,6 +170,8 @@ func TestDenied(t *testing.T) {
 		"tls-expiry":  {"check", `{"host":"example.com"}`},
 		"system-info": {"collect", `{}`},
 		"disk-usage":  {"check", `{}`},
+		"exec":        {"run", `{"command":"uptime"}`},
+		"script":      {"run", `{"interpreter":"sh","text":"true"}`},
 	} {
 		out := pool.Run(t.Context(), wasmplugins.Job{Digest: s.digests[name], Request: request(t, job[0], job[1])}, wasmplugins.DenyAll)
 		if out.Response.StatusCode != 403 || out.Response.Error == nil || out.Response.Error.Code != "denied" {

@@ -2,10 +2,14 @@
 // from where they are embedded. Run it from anywhere in the source folder:
 //
 //	go run ./wasmplugins/builtin/build [name ...]
+//
+// With -recompile it first compiles those that are written in Rust and C,
+// whose modules are committed beside their sources; that needs their compilers.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,10 +22,33 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	anew := flag.Bool("recompile", false, "compile the plugins in Rust and C anew, too")
+	flag.Parse()
+	err := error(nil)
+	if *anew {
+		err = recompile(ctx, flag.Args())
+	}
+	if err == nil {
+		err = run(ctx, flag.Args())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func recompile(ctx context.Context, only []string) error {
+	list, err := bundle.Recompile(ctx, bundle.Config{Only: only})
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if err := r.Commit(""); err != nil {
+			return err
+		}
+		fmt.Printf("plugin %-12s %6d KB, %s\n", r.Name, len(r.Module)/1000, r.Compiler)
+	}
+	return nil
 }
 
 func run(ctx context.Context, only []string) error {

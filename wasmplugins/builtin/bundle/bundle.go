@@ -1,6 +1,7 @@
 // Package bundle compiles the built-in plugins, packs their manifests and
 // compresses them for embedding. Plugins whose sources did not change are
-// left alone. It needs only the Go toolchain that built it.
+// left alone. It needs only the Go toolchain that built it: modules from other
+// languages are committed beside their sources, and scripts need no compiler.
 package bundle
 
 import (
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"octopus/sdk/javascript"
 	"octopus/wasmplugins"
 	"octopus/wasmplugins/manifest"
 
@@ -84,7 +86,7 @@ func Build(ctx context.Context, c Config) ([]Built, error) {
 func one(ctx context.Context, root, name string) (Built, error) {
 	start := time.Now()
 	dir := filepath.Join(folder(root), name)
-	raw, handmade, err := handwritten(dir, name)
+	raw, handmade, err := readymade(dir, name)
 	if err != nil {
 		return Built{}, err
 	}
@@ -100,7 +102,7 @@ func one(ctx context.Context, root, name string) (Built, error) {
 		b.Archive, b.Duration = info.Size(), time.Since(start)
 		return b, nil
 	}
-	if !handmade {
+	if raw == nil {
 		if raw, err = compile(ctx, root, name); err != nil {
 			return b, err
 		}
@@ -122,17 +124,34 @@ func one(ctx context.Context, root, name string) (Built, error) {
 	return b, err
 }
 
-// handwritten reads a committed module, which has no Go source.
-func handwritten(dir, name string) ([]byte, bool, error) {
-	raw, err := os.ReadFile(filepath.Join(dir, name+".wasm"))
+// readymade reads a module for which nothing has to be compiled: a committed
+// one, or the engine with a script; nil where there is neither. One that was
+// written by hand, as text, is committed in dist, too.
+func readymade(dir, name string) (raw []byte, handmade bool, err error) {
+	script, err := os.ReadFile(filepath.Join(dir, "plugin.js"))
+	if err == nil {
+		raw, err = withEngine(script)
+		return raw, false, err
+	}
+	raw, err = os.ReadFile(filepath.Join(dir, name+".wasm"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, false, nil
 	}
-	return raw, true, err
+	_, missing := os.Stat(filepath.Join(dir, name+".wat"))
+	return raw, missing == nil, err
 }
 
-// compile runs the Go compiler for WASI preview 1. Nothing of the machine
-// gets into the module: the same toolchain makes the same bytes anywhere.
+func withEngine(script []byte) ([]byte, error) {
+	engine, err := javascript.Engine()
+	if err != nil {
+		return nil, err
+	}
+	return wasmplugins.PackScript(engine, script)
+}
+
+// compile runs the Go compiler for WASI preview 1; it makes a reactor, which
+// begins once for many executions. Nothing of the machine gets into the module:
+// the same toolchain makes the same bytes anywhere.
 func compile(ctx context.Context, root, name string) ([]byte, error) {
 	tmp, err := os.MkdirTemp("", "octopus-plugin-")
 	if err != nil {
@@ -140,7 +159,8 @@ func compile(ctx context.Context, root, name string) ([]byte, error) {
 	}
 	defer os.RemoveAll(tmp)
 	out := filepath.Join(tmp, "plugin.wasm")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", out, "./wasmplugins/builtin/"+name)
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=",
+		"-o", out, "./wasmplugins/builtin/"+name)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOWASM=", "CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=")
 	var stderr bytes.Buffer
@@ -148,7 +168,15 @@ func compile(ctx context.Context, root, name string) ([]byte, error) {
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, strings.TrimSpace(stderr.String()))
 	}
-	return os.ReadFile(out)
+	module, err := os.ReadFile(out)
+	if err != nil {
+		return nil, err
+	}
+	info, err := wasmplugins.Check(module, 0)
+	if err == nil && !info.Snapshot {
+		err = errors.New("what it initialises cannot be kept")
+	}
+	return module, err
 }
 
 // pack checks the module as an agent will, and puts the manifest into it.

@@ -12,11 +12,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"octopus/sdk/javascript"
 )
 
 // recipe is part of the hash of inputs: change it when what is made of equal
 // sources changes.
-const recipe = "1"
+const recipe = "2"
 
 // shared are the folders, beside its own, that every plugin is made of.
 var shared = []string{"sdk/plugin", "wasmplugins/builtin/internal"}
@@ -25,6 +27,11 @@ var shared = []string{"sdk/plugin", "wasmplugins/builtin/internal"}
 func hashInputs(root, dir string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, recipe, runtime.Version())
+	engine, err := javascript.Engine()
+	if err != nil {
+		return "", err
+	}
+	h.Write(engine)
 	folders := []string{dir}
 	for _, s := range shared {
 		folders = append(folders, filepath.Join(root, filepath.FromSlash(s)))
@@ -52,7 +59,7 @@ func hashInputs(root, dir string) (string, error) {
 
 // counts leaves out what does not get into a module, such as tests.
 func counts(name string) bool {
-	return name == "plugin.yaml" || strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+	return name == "plugin.yaml" || name == "plugin.js" || strings.HasSuffix(name, ".wasm") || strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
 }
 
 // archiveInputs reads the hash from an archive's header; "" if it has none.

@@ -9,7 +9,9 @@ import (
 	"octopus/wasmplugins/builtin/internal/reach"
 )
 
-func main() { plugin.Main(plugin.Actions{"lookup": plugin.Action(lookup)}) }
+var actions = plugin.Actions{"lookup": plugin.Action(lookup)}
+
+func main() { plugin.Main(actions) }
 
 type params struct {
 	Name           string   `json:"name"`

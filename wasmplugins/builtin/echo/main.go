@@ -9,7 +9,9 @@ import (
 	"octopus/sdk/plugin"
 )
 
-func main() { plugin.Main(plugin.Actions{"echo": plugin.Action(echo)}) }
+var actions = plugin.Actions{"echo": plugin.Action(echo)}
+
+func main() { plugin.Main(actions) }
 
 type params struct {
 	Message      string  `json:"message"`

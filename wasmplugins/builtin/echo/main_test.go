@@ -7,11 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"octopus/sdk/plugin"
 	"octopus/wasmplugins/builtin/internal/hosttest"
 )
-
-var actions = plugin.Actions{"echo": plugin.Action(echo)}
 
 func TestEcho(t *testing.T) {
 	t.Parallel()

@@ -5,11 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"octopus/sdk/plugin"
 	"octopus/wasmplugins/builtin/internal/hosttest"
 )
-
-var actions = plugin.Actions{"check": plugin.Action(check)}
 
 const answer = `{"status":200,"headers":{"Content-Type":"text/plain"},"body":"all is well","bytes":11,"duration_ms":12.34,
 	"remote_addr":"192.0.2.7:443","final_url":"https://web.example/","tls":{"version":"TLS 1.3","verified":true,

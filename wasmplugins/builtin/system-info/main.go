@@ -10,7 +10,9 @@ import (
 	"octopus/wasmplugins/builtin/internal/reach"
 )
 
-func main() { plugin.Main(plugin.Actions{"collect": plugin.Action(collect)}) }
+var actions = plugin.Actions{"collect": plugin.Action(collect)}
+
+func main() { plugin.Main(actions) }
 
 type params struct {
 	Parts []string `json:"parts"` // empty: all that is granted

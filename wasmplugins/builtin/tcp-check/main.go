@@ -8,7 +8,9 @@ import (
 	"octopus/wasmplugins/builtin/internal/reach"
 )
 
-func main() { plugin.Main(plugin.Actions{"check": plugin.Action(check)}) }
+var actions = plugin.Actions{"check": plugin.Action(check)}
+
+func main() { plugin.Main(actions) }
 
 type params struct {
 	Host           string  `json:"host"`
