@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"octopus/agent/broker"
 	"octopus/agent/core"
 	"octopus/agent/journal"
 	"octopus/agent/link"
@@ -18,6 +19,8 @@ import (
 	"octopus/agent/policy"
 	"octopus/agent/service"
 	"octopus/agent/spool"
+	"octopus/internal/disk"
+	"octopus/internal/octopus"
 	"octopus/internal/wire"
 	"octopus/wasmplugins"
 )
@@ -37,11 +40,14 @@ type Agent struct {
 	logs        *spool.Spool
 	modules     *modules.Cache
 	moduleRoot  *os.Root
+	spoolRoot   *os.Root
+	filesRoot   *os.Root
 	outputs     outputs
 	blobs       blobs
 	pool        *wasmplugins.Pool
 	calls       *calls
 	broadcast   *broadcasts
+	scripts     *broker.Scripts // nil where the owner allows none
 	status      *statusFile
 
 	events  chan core.Event // to the loop; senders wait while it is full
@@ -49,12 +55,16 @@ type Agent struct {
 	begun   atomic.Int64    // grows with each execution and prefetch
 	running context.Context // of workers; ends after the loop did
 
-	core    *core.Core         // owned by the loop
-	held    map[core.Key]*held // owned by the loop
-	session *session           // guarded by mu
+	core    *core.Core                 // owned by the loop
+	lease   atomic.Pointer[core.Lease] // the core's, for workers
+	held    map[core.Key]*held         // owned by the loop
+	session *session                   // guarded by mu
 	mu      sync.Mutex
 	syncs   chan struct{} // asks for a sync of the journal; one waiting is enough
+	broken  chan error    // the journal can keep nothing more: the loop ends; one is enough
+	durable func(*os.Root) disk.Folder
 	fetches chan wire.Module
+	trust   *trust // of the server's keys
 }
 
 // held is what the shell knows of one execution.
@@ -72,8 +82,11 @@ func (h *held) hasFiles() bool { return h.staged || h.job != nil && h.job.staged
 // people. Without a following Run the agent is to be closed.
 func New(c Config) (*Agent, error) {
 	c = c.withDefaults()
-	a := &Agent{config: c}
-	var err error
+	err := c.Validate()
+	if err != nil {
+		return nil, octopus.Errorf(octopus.CodeInvalid, "%s", err)
+	}
+	a := &Agent{config: c, durable: disk.Root}
 	if c.Policy != "" {
 		if a.policy, err = policy.Load(c.Policy); err != nil {
 			return nil, err
@@ -165,6 +178,7 @@ func (a *Agent) open(ctx context.Context) ([]core.Restored, error) {
 	a.incarnation = newIncarnation()
 	a.events = make(chan core.Event, 256)
 	a.syncs = make(chan struct{}, 1)
+	a.broken = make(chan error, 1)
 	a.fetches = make(chan wire.Module, 64)
 	a.held = map[core.Key]*held{}
 	a.calls = newCalls(a.transmit)
@@ -194,24 +208,30 @@ func (a *Agent) openStores() error {
 	if err != nil {
 		return err
 	}
-	a.blobs = blobs{spoolRoot}
-	if a.logs, err = spool.Open(spoolRoot, 0, time.Now); err != nil {
+	a.spoolRoot = spoolRoot
+	a.blobs = blobs{disk.Root(spoolRoot)}
+	if a.logs, err = spool.Open(disk.Root(spoolRoot), 0, time.Now); err != nil {
 		return err
 	}
 	if a.moduleRoot, err = a.folder.sub(dirModules); err != nil {
 		return err
 	}
-	if a.modules, err = modules.Open(a.moduleRoot, a.config.CacheBytes, a.fetchModule); err != nil {
+	if a.modules, err = modules.Open(a.moduleRoot, a.config.CacheBytes, a.fetchModule, a.trust.believe); err != nil {
 		return err
 	}
-	files, err := a.folder.sub(dirFiles)
-	a.outputs = outputs{files}
-	return err
+	if a.filesRoot, err = a.folder.sub(dirFiles); err != nil {
+		return err
+	}
+	a.outputs = outputs{disk.Root(a.filesRoot)}
+	if err := a.openArtifacts(); err != nil {
+		return err
+	}
+	return a.openScripts()
 }
 
 // restore reads the journal of the process before this one.
 func (a *Agent) restore() ([]core.Restored, error) {
-	j, entries, err := journal.Open(filepath.Join(a.folder.path, fileJournal), 0)
+	j, entries, err := journal.Open(a.durable(a.folder.root), fileJournal, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +260,7 @@ func (a *Agent) release() {
 	if a.logs != nil {
 		a.logs.Close()
 	}
-	for _, root := range []*os.Root{a.blobs.root, a.outputs.root, a.moduleRoot} {
+	for _, root := range []*os.Root{a.spoolRoot, a.filesRoot, a.moduleRoot} {
 		if root != nil {
 			root.Close()
 		}

@@ -11,6 +11,7 @@ import (
 
 	"octopus/agent/link"
 	"octopus/internal/octopus"
+	"octopus/internal/wire"
 )
 
 // Check tries the way to the server step by step (address, proxy, DNS, TCP, TLS, nonce, upgrade), writes a line for
@@ -36,7 +37,7 @@ func Check(ctx context.Context, c Config, w io.Writer) error {
 		}
 		passed(w, step.Name, fmt.Sprintf("%s (%s)", note, time.Since(start).Round(100*time.Microsecond)))
 	}
-	if err := checkUpgrade(ctx, client, id, known, w); err != nil {
+	if err := checkWay(ctx, client, c.Transport, id, known, w); err != nil {
 		return err
 	}
 	if !known {
@@ -54,6 +55,24 @@ func checkIdentity(c Config) (identity, bool) {
 	defer f.root.Close()
 	id, known, err := f.identity()
 	return id, known && err == nil
+}
+
+// checkWay tries the WebSocket, and long polls where the agent would use them.
+func checkWay(ctx context.Context, client *link.Client, mode string, id identity, known bool, w io.Writer) error {
+	if mode != string(octopus.TransportHTTP) {
+		err := checkUpgrade(ctx, client, id, known, w)
+		var none *link.NoUpgrade
+		if err == nil || mode != transportAuto || !errors.As(err, &none) {
+			return err
+		}
+	}
+	const name = "polls"
+	err := client.KnockPoll(ctx, link.Identity{Agent: id.Agent, Key: id.key, Incarnation: newIncarnation()}, known)
+	if err != nil {
+		return failed(w, name, err, "Neither a WebSocket nor a long poll comes through. Let the proxy pass "+wire.PathHeartbeat+".")
+	}
+	passed(w, name, "the server answers HTTP long polls: the agent uses them")
+	return nil
 }
 
 // checkUpgrade opens a WebSocket as this agent would. Without an identity a refusal by the hub is all that can be
@@ -98,5 +117,11 @@ func failed(w io.Writer, step string, err error, next string) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	return octopus.Errorf(octopus.CodeUnavailable, "The server cannot be reached: the step %q failed. %s", step, message)
+	return &stepError{octopus.Errorf(octopus.CodeUnavailable, "The server cannot be reached: the step %q failed. %s", step, message), err}
 }
+
+// stepError is the sentence for people, with what was wrong below it.
+type stepError struct{ says, cause error }
+
+func (e *stepError) Error() string   { return e.says.Error() }
+func (e *stepError) Unwrap() []error { return []error{e.says, e.cause} }

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newClock counts from the start of the machine, through suspend. It is called from one goroutine.
+// newClock counts from the start of the machine, through suspend. It may be called from any goroutine.
 func newClock() func() time.Duration {
 	fallback := wallClock()
 	return func() time.Duration {

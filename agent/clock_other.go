@@ -4,5 +4,5 @@ package agent
 
 import "time"
 
-// newClock counts through suspend. It is called from one goroutine.
+// newClock counts through suspend. It may be called from any goroutine.
 func newClock() func() time.Duration { return wallClock() }

@@ -10,6 +10,7 @@ import (
 
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
+	"octopus/sdk/spec"
 )
 
 // startProcess runs an agent in a process of its own. Killing it is the caller's.
@@ -156,5 +157,26 @@ func TestTornJournalOfAnAgent(t *testing.T) {
 	}
 	if r := next[*wire.Result](p); r.Outcome != octopus.Succeeded {
 		t.Errorf("the result is %+v", r)
+	}
+}
+
+// TestWhatIsNoResponseSurvivesACrash: its head travels with the result, and is in the journal until that is acknowledged.
+func TestWhatIsNoResponseSurvivesACrash(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	data := t.TempDir()
+	first := startProcess(t, h, data)
+	p, _ := h.peer(nil)
+	p.run(offer(h.publish(testModule(t, "stdout_flood"))))
+	r := next[*wire.Result](p)
+	if r.Outcome != octopus.Failed || r.Reason != spec.CodeOutputLimit || len(r.Invalid) != wire.MaxInvalid || r.Usage.OutputBytes <= wire.MaxInvalid {
+		t.Errorf("%s (%s) with %d of %d bytes", r.Outcome, r.Reason, len(r.Invalid), r.Usage.OutputBytes)
+	}
+	first.Process.Kill()
+	first.Wait()
+	startProcess(t, h, data)
+	p, _ = h.peer(func(wire.Item) wire.Answer { return wire.AnswerSendResult })
+	if again := next[*wire.Result](p); !bytes.Equal(again.Invalid, r.Invalid) {
+		t.Errorf("after the crash %d bytes, want the same %d", len(again.Invalid), len(r.Invalid))
 	}
 }

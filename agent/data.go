@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"octopus/internal/disk"
 	"octopus/internal/octopus"
 )
 
@@ -36,6 +37,9 @@ type identity struct {
 	Name      string `json:"name"`
 	Server    string `json:"server"`
 	ServerKey []byte `json:"server_key,omitempty"` // signs plugins; pinned at enrolment
+
+	// ServerKeys are the keys that are pinned once the agent has asked for them; they take the place of ServerKey.
+	ServerKeys []ed25519.PublicKey `json:"server_keys,omitempty"`
 
 	key ed25519.PrivateKey
 }
@@ -116,6 +120,9 @@ func (f *folder) identity() (id identity, ok bool, err error) {
 // between enrols the same agent again.
 func (f *folder) newKey() (ed25519.PrivateKey, error) {
 	key, err := f.readKey(fileNewKey)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = f.readKey(fileKey) // the server answered, and a crash came before agent.json was written
+	}
 	if err == nil {
 		return key, nil
 	}
@@ -147,7 +154,7 @@ func (f *folder) saveIdentity(id identity) error {
 	if err != nil {
 		return fmt.Errorf("encode identity: %w", err)
 	}
-	if err := f.root.Rename(fileNewKey, fileKey); err != nil {
+	if err := f.root.Rename(fileNewKey, fileKey); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("save key: %w", err)
 	}
 	return f.write(fileIdentity, append(raw, '\n'))
@@ -156,41 +163,17 @@ func (f *folder) saveIdentity(id identity) error {
 // write puts a whole file in place, or leaves the old one.
 func (f *folder) write(name string, data []byte) error {
 	temp := name + ".tmp"
-	if err := writeSynced(f.root, temp, data); err != nil {
+	folder := disk.Root(f.root)
+	if err := disk.WriteFile(folder, temp, data); err != nil {
 		return fmt.Errorf("write %s: %w", name, bare(err))
 	}
-	if err := f.root.Rename(temp, name); err != nil {
+	if err := folder.Rename(temp, name); err != nil {
 		return fmt.Errorf("write %s: %w", name, bare(err))
 	}
-	syncDir(f.root, ".")
+	if err := folder.SyncDir("."); err != nil {
+		return fmt.Errorf("write %s: %w", name, bare(err))
+	}
 	return nil
-}
-
-// writeSynced writes a file that is on the disk when it returns.
-func writeSynced(root *os.Root, name string, data []byte) error {
-	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	if cerr := file.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		root.Remove(name)
-	}
-	return err
-}
-
-// syncDir makes names in a folder durable, where the system can.
-func syncDir(root *os.Root, dir string) {
-	if d, err := root.Open(dir); err == nil {
-		_ = d.Sync() // not every file system can
-		d.Close()
-	}
 }
 
 // bare is an error without the operation and path that os puts before it.

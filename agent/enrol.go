@@ -36,6 +36,7 @@ func (a *Agent) identify(ctx context.Context) error {
 		}
 	}
 	a.id = id
+	a.trust = newTrust(id, a.client.Keys, a.folder, a.config.Log)
 	return nil
 }
 

@@ -23,6 +23,7 @@ func (a *Agent) facts() octopus.Facts {
 	f := octopus.Facts{
 		OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), AgentVersion: a.config.Version,
 		Slots: a.config.Slots, Labels: a.config.Labels, Addresses: addresses(), Policy: a.policy.String(),
+		Commands: a.policy.Commands(), Scripts: a.config.AllowScripts,
 	}
 	f.Hostname, _ = os.Hostname()
 	if u, err := user.Current(); err == nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"octopus/agent/core"
+	"octopus/internal/disk"
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
 	"octopus/sdk/spec"
@@ -26,7 +27,7 @@ const (
 )
 
 // outputs is files/: one folder per task, one for ad-hoc work, one for late results.
-type outputs struct{ root *os.Root }
+type outputs struct{ folder disk.Folder }
 
 // taskDir is where a task's files go. Names come from the server; anything but an id goes to the ad-hoc folder.
 func taskDir(o *wire.Offer) string {
@@ -49,14 +50,14 @@ func (f outputs) stage(o *wire.Offer, data []spec.Operation) error {
 	}
 	err := f.stageAll(o, files)
 	if err != nil {
-		f.root.RemoveAll(stageDir(o))
+		_ = disk.RemoveAll(f.folder, stageDir(o))
 	}
 	return err
 }
 
 func (f outputs) stageAll(o *wire.Offer, files []spec.Operation) error {
 	dir := stageDir(o)
-	if err := f.root.MkdirAll(dir, 0o700); err != nil {
+	if err := f.folder.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make output folder: %w", err)
 	}
 	room := folderQuota - f.used(taskDir(o), files)
@@ -71,33 +72,39 @@ func (f outputs) stageAll(o *wire.Offer, files []spec.Operation) error {
 		if room -= int64(len(raw)); room < 0 {
 			return octopus.Errorf(octopus.CodeTooLarge, "The files of this task would take more than %d MiB on the agent.", folderQuota>>20)
 		}
-		if err := writeSynced(f.root, dir+"/"+op.Name, raw); err != nil {
+		if err := disk.WriteFile(f.folder, dir+"/"+op.Name, raw); err != nil {
 			return fmt.Errorf("write output file: %w", bare(err))
 		}
 	}
-	syncDir(f.root, dir)
+	// Each folder's name is in the one above: a file whose way from the top is not on the disk is lost with it.
+	for _, name := range []string{dir, taskDir(o), "."} {
+		if err := f.folder.SyncDir(name); err != nil {
+			return fmt.Errorf("sync output folder: %w", bare(err))
+		}
+	}
 	return nil
 }
 
 // used is how many bytes a folder holds, without the files that are about to be replaced.
 func (f outputs) used(dir string, replaced []spec.Operation) (n int64) {
-	_ = fs.WalkDir(f.root.FS(), dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil
+	entries, _ := f.folder.ReadDir(dir)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			n += f.used(dir+"/"+entry.Name(), nil)
+			continue
 		}
-		again := slices.ContainsFunc(replaced, func(op spec.Operation) bool { return path == dir+"/"+op.Name })
-		if info, err := d.Info(); err == nil && !again {
+		again := slices.ContainsFunc(replaced, func(op spec.Operation) bool { return entry.Name() == op.Name })
+		if info, err := entry.Info(); err == nil && !again {
 			n += info.Size()
 		}
-		return nil
-	})
+	}
 	return n
 }
 
 // commit puts staged files in place. It may be called again.
 func (f outputs) commit(o *wire.Offer) error {
 	dir := stageDir(o)
-	entries, err := fs.ReadDir(f.root.FS(), dir)
+	entries, err := f.folder.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -105,19 +112,19 @@ func (f outputs) commit(o *wire.Offer) error {
 		return fmt.Errorf("read staged files: %w", err)
 	}
 	for _, entry := range entries {
-		if err := f.root.Rename(dir+"/"+entry.Name(), taskDir(o)+"/"+entry.Name()); err != nil {
+		if err := f.folder.Rename(dir+"/"+entry.Name(), taskDir(o)+"/"+entry.Name()); err != nil {
 			return fmt.Errorf("put output file in place: %w", err)
 		}
 	}
-	syncDir(f.root, taskDir(o))
-	return f.root.RemoveAll(dir)
+	if err := f.folder.SyncDir(taskDir(o)); err != nil {
+		return fmt.Errorf("sync output folder: %w", err)
+	}
+	return disk.RemoveAll(f.folder, dir)
 }
 
 // discard removes staged files.
 func (f outputs) discard(o *wire.Offer) {
-	if _, err := f.root.Lstat(stageDir(o)); err == nil {
-		f.root.RemoveAll(stageDir(o))
-	}
+	_ = disk.RemoveAll(f.folder, stageDir(o))
 }
 
 // lateResult is a result that the server did not want, as it is kept here for people.
@@ -134,15 +141,15 @@ func (f outputs) late(o *wire.Offer, e core.File) error {
 	if err != nil {
 		return fmt.Errorf("encode late result: %w", err)
 	}
-	if err := f.root.MkdirAll(dirLate, 0o700); err != nil {
+	if err := f.folder.MkdirAll(dirLate, 0o700); err != nil {
 		return fmt.Errorf("keep late result: %w", err)
 	}
-	entries, err := fs.ReadDir(f.root.FS(), dirLate) // names begin with ULIDs: in order of creation
+	entries, err := f.folder.ReadDir(dirLate) // names begin with ULIDs: in order of creation
 	for i := 0; err == nil && i <= len(entries)-lateFiles; i++ {
-		f.root.Remove(dirLate + "/" + entries[i].Name())
+		_ = f.folder.Remove(dirLate + "/" + entries[i].Name())
 	}
 	name := dirLate + "/" + e.Key.Execution + "." + strconv.FormatInt(e.Key.Fence, 10) + ".json"
-	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := f.folder.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("keep late result: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"octopus/agent/core"
+	"octopus/internal/disk"
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
 	"octopus/sdk/spec"
@@ -32,7 +33,7 @@ func fileOp(name, value string) spec.Operation {
 func TestOutputNames(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	f := outputs{openRoot(t, dir)}
+	f := outputs{disk.Root(openRoot(t, dir))}
 	o := offer("x")
 	for _, name := range []string{"", ".", "..", "a/b", `a\b`, "../x", "/etc/x", "a\x00b", "CON", "nul.txt", "a.", stagePrefix + "x", strings.Repeat("n", 300)} {
 		if err := f.stage(o, []spec.Operation{fileOp("good", "x"), fileOp(name, "x")}); err == nil {
@@ -54,7 +55,7 @@ func TestOutputNames(t *testing.T) {
 func TestOutputsStayInside(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
-	f := outputs{openRoot(t, dir)}
+	f := outputs{disk.Root(openRoot(t, dir))}
 	o := offer("x")
 	if err := os.Symlink(outside, filepath.Join(dir, o.Task)); err != nil {
 		t.Fatal(err)
@@ -69,7 +70,7 @@ func TestOutputsStayInside(t *testing.T) {
 
 func TestOutputQuota(t *testing.T) {
 	t.Parallel()
-	f := outputs{openRoot(t, t.TempDir())}
+	f := outputs{disk.Root(openRoot(t, t.TempDir()))}
 	o := offer("x")
 	big := strings.Repeat("x", folderQuota/2)
 	for i, step := range []struct {
@@ -97,7 +98,7 @@ func TestOutputQuota(t *testing.T) {
 func TestLateResultsAreBounded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	f := outputs{openRoot(t, dir)}
+	f := outputs{disk.Root(openRoot(t, dir))}
 	var last string
 	for i := range lateFiles + 20 {
 		last = fmt.Sprintf("exe_%04d", i)

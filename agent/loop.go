@@ -3,8 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"os"
-	"strconv"
 	"time"
 
 	"octopus/agent/core"
@@ -25,9 +23,16 @@ func (a *Agent) loop(ctx context.Context) error {
 		select {
 		case event = <-a.events:
 		case <-timer.C:
+		case err := <-a.broken:
+			return err
 		case <-asked:
 			asked = nil
 			event = core.Stop{Reason: "the agent was told to stop", Grace: a.config.StopGrace}
+		}
+		select {
+		case err := <-a.broken: // before anything is said that stands on the journal
+			return err
+		default:
 		}
 		if exit, err := a.step(event); exit {
 			return err
@@ -40,6 +45,19 @@ func (a *Agent) loop(ctx context.Context) error {
 		}
 		timer.Reset(wait)
 	}
+}
+
+// journaled looks at what an operation of the journal came to. After a failed sync nobody knows what is on the disk:
+// the agent acknowledges nothing more and ends. The next process reads what is there.
+func (a *Agent) journaled(err error) error {
+	if errors.Is(err, journal.ErrLost) {
+		select {
+		case a.broken <- octopus.Errorf(octopus.CodeUnavailable,
+			"The disk of the data folder %s failed, so the agent keeps and acknowledges nothing more and ends (%v). Check the disk, then start the agent again.", a.folder.path, err):
+		default: // it ends already
+		}
+	}
+	return err
 }
 
 func (a *Agent) untilWake() time.Duration {
@@ -62,6 +80,9 @@ func (a *Agent) step(event core.Event) (exit bool, err error) {
 			if next := a.perform(effect); next != nil {
 				queue = append(queue, next)
 			}
+		}
+		if l := a.core.Lease(); a.lease.Load() == nil || *a.lease.Load() != l {
+			a.lease.Store(&l)
 		}
 	}
 	return false, nil
@@ -119,7 +140,7 @@ func (a *Agent) send(m wire.Message) {
 // note writes an accept into the journal and sends it.
 func (a *Agent) note(o *wire.Offer) core.Event {
 	key := core.Key{Execution: o.Execution, Fence: o.Fence}
-	if err := a.journal.Accepted(o); err != nil {
+	if err := a.journaled(a.journal.Accepted(o)); err != nil {
 		a.config.Log.Warn("an offer found no room in the journal", "execution", o.Execution, "err", err)
 		return core.NoteFailed{Key: key}
 	}
@@ -130,7 +151,7 @@ func (a *Agent) note(o *wire.Offer) core.Event {
 
 // keep writes a result; the disk is waited for side by side with sending it.
 func (a *Agent) keep(e core.Keep) {
-	if err := a.journal.Result(&e.Result); err != nil {
+	if err := a.journaled(a.journal.Result(&e.Result)); err != nil {
 		a.config.Log.Error("a result is in memory only until the server has it", "execution", e.Key.Execution, "err", err)
 		return
 	}
@@ -147,17 +168,21 @@ func (a *Agent) syncJournal(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-a.syncs:
-			if err := a.journal.Sync(); err != nil {
+			if err := a.journaled(a.journal.Sync()); err != nil {
 				a.config.Log.Error("sync journal", "err", err)
 			}
 		}
 	}
 }
 
-// upload hands a large result to the server, beside the loop.
+// upload hands a large result, or the files that an execution left, to the server, beside the loop.
 func (a *Agent) upload(e core.Upload) {
 	a.jobs.Go(func() {
-		body, err := a.blobs.read(e.Key)
+		suffix := suffixBlob
+		if e.Artifacts {
+			suffix = suffixArtifacts
+		}
+		body, err := a.blobs.read(e.Key, suffix)
 		refused := err != nil // what cannot be read will not be readable later
 		if err == nil {
 			ctx, cancel := context.WithTimeout(a.running, 5*time.Minute)
@@ -170,11 +195,19 @@ func (a *Agent) upload(e core.Upload) {
 	})
 }
 
-// commit puts staged files in place: the server has the result. They are synced before the journal forgets them.
+// commit puts staged files in place: the server has the result. The journal has it for sure before the first file
+// moves, and the files are in place for sure before the journal forgets it: after a power cut in between the rest
+// follows. Where the disk fails, files and journal stay as they are for the next process.
 func (a *Agent) commit(key core.Key) {
 	if h := a.held[key]; h != nil && h.hasFiles() {
-		if err := a.outputs.commit(h.offer); err != nil {
-			a.config.Log.Error("output files stay where they were staged", "execution", key.Execution, "err", err)
+		err := a.journal.Sync()
+		if err == nil {
+			err = a.outputs.commit(h.offer)
+		}
+		if err != nil {
+			a.config.Log.Error("output files stay where they were staged, until the agent is started again", "execution", key.Execution, "err", err)
+			delete(a.held, key)
+			return
 		}
 	}
 	a.forget(key)
@@ -200,20 +233,16 @@ func (a *Agent) forget(key core.Key) {
 		delete(a.held, key)
 	}
 	a.blobs.remove(key)
-	if err := a.journal.Closed(journal.Key{Execution: key.Execution, Fence: key.Fence}); err != nil {
+	if err := a.journaled(a.journal.Closed(journal.Key{Execution: key.Execution, Fence: key.Fence})); err != nil {
 		a.config.Log.Warn("the journal could not be shortened", "err", err)
 	}
 }
 
+// reconnect gives the connection up. With a window it stays until another one is open: see succeed.
 func (a *Agent) reconnect(e core.Reconnect) {
-	s := a.current()
-	if s == nil {
-		return
+	if s := a.current(); s != nil && e.Max == 0 {
+		s.cancel(errors.New(e.Cause))
 	}
-	s.mu.Lock()
-	s.window = link.Window{Min: e.Min, Max: e.Max}
-	s.mu.Unlock()
-	s.cancel(errors.New(e.Cause))
 }
 
 // admit says whether an offer may run here; the core asks it before it accepts.
@@ -223,6 +252,9 @@ func (a *Agent) admit(o *wire.Offer) (wire.RejectReason, string) {
 	}
 	timeout := time.Duration(o.TimeoutMS) * time.Millisecond
 	if why := a.policy.Refusal(o.Plugin, o.MemoryBytes, timeout); why != "" {
+		return wire.RejectPolicy, why
+	}
+	if why := a.programsRefusal(o); why != "" {
 		return wire.RejectPolicy, why
 	}
 	if why := a.policy.SandboxRefusal(a.pool.Level().Name); why != "" {
@@ -236,16 +268,3 @@ func (a *Agent) admit(o *wire.Offer) (wire.RejectReason, string) {
 	}
 	return "", ""
 }
-
-// blobs are large results on disk until the server has them.
-type blobs struct{ root *os.Root }
-
-func (b blobs) name(key core.Key) string {
-	return key.Execution + "." + strconv.FormatInt(key.Fence, 10) + ".blob"
-}
-
-func (b blobs) write(key core.Key, raw []byte) error { return writeSynced(b.root, b.name(key), raw) }
-
-func (b blobs) read(key core.Key) ([]byte, error) { return b.root.ReadFile(b.name(key)) }
-
-func (b blobs) remove(key core.Key) { b.root.Remove(b.name(key)) }

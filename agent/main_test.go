@@ -61,6 +61,7 @@ const wait = 20 * time.Second
 type hub struct {
 	t     *testing.T
 	web   *httptest.Server
+	mux   *http.ServeMux
 	peers chan *peer
 
 	mu      sync.Mutex
@@ -77,6 +78,7 @@ func newHub(t *testing.T) *hub {
 		modules: map[string][]byte{}, blobs: map[string][]byte{}, nonces: map[string]bool{},
 	}
 	mux := http.NewServeMux()
+	h.mux = mux
 	mux.HandleFunc("GET "+wire.PathNonce, func(w http.ResponseWriter, _ *http.Request) {
 		json.NewEncoder(w).Encode(wire.Nonce{Nonce: h.nonce(), ValidMS: 60_000})
 	})
@@ -385,11 +387,13 @@ func contains(t *testing.T, text, part string) {
 // until waits for something that nobody signals: files that another goroutine or process writes.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(wait)
+	deadline, look := time.After(wait), time.NewTicker(10*time.Millisecond)
+	defer look.Stop()
 	for !ok() {
-		if time.Now().After(deadline) {
+		select {
+		case <-look.C:
+		case <-deadline:
 			t.Fatalf("not yet: %s", what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -8,9 +8,14 @@ import (
 	"octopus/wasmplugins"
 )
 
-// noteModules remembers modules to be fetched. What finds no room is fetched when it is needed.
+// noteModules remembers modules to be fetched, as many as the cache keeps: more would drive out those before them. What
+// finds no room is fetched when it is needed.
 func (a *Agent) noteModules(list []wire.Module) {
+	room := a.modules.Max()
 	for _, m := range list {
+		if room -= m.Size; room < 0 {
+			return
+		}
 		select {
 		case a.fetches <- m:
 		default:
@@ -42,7 +47,7 @@ func (a *Agent) prefetch(ctx context.Context) {
 		a.begun.Add(1)
 		_, err := a.modules.Ensure(ctx, m.Digest)
 		if err == nil {
-			_, err = a.pool.Prepare(ctx, m.Digest, memory)
+			_, err = a.pool.PrepareAhead(ctx, m.Digest, memory, m.Fuel)
 		}
 		a.begun.Add(1)
 		if ctx.Err() != nil {

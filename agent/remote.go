@@ -13,7 +13,7 @@ import (
 // callWithin bounds how long a guest waits for the server.
 const callWithin = 10 * time.Second
 
-// calls are host operations that the server answers: kv.* and cache.*.
+// calls are host operations that the server answers: kv.*, cache.* and secret.get.
 type calls struct {
 	transmit func(wire.Message, bool) bool // static
 

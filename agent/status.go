@@ -20,21 +20,27 @@ import (
 
 // Report is what an agent on this machine says of itself.
 type Report struct {
-	Running        bool      `json:"running"`
-	PID            int       `json:"pid,omitempty"`
-	Agent          string    `json:"agent,omitempty"`
-	Name           string    `json:"name,omitempty"`
-	Server         string    `json:"server,omitempty"`
-	Version        string    `json:"version,omitempty"`
-	Connected      bool      `json:"connected"`
-	Since          time.Time `json:"since,omitzero"`       // of the connection, or of its end
-	LastError      string    `json:"last_error,omitempty"` // why it is not connected
+	Running   bool      `json:"running"`
+	PID       int       `json:"pid,omitempty"`
+	Agent     string    `json:"agent,omitempty"`
+	Name      string    `json:"name,omitempty"`
+	Server    string    `json:"server,omitempty"`
+	Version   string    `json:"version,omitempty"`
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since,omitzero"`       // of the connection, or of its end
+	LastError string    `json:"last_error,omitempty"` // why it is not connected
+	// Transport is how it is, or was last, connected; TransportReason why not by a WebSocket.
+	Transport       octopus.Transport `json:"transport,omitempty"`
+	TransportReason string            `json:"transport_reason,omitempty"`
+
 	Slots          int       `json:"slots,omitempty"`
 	Free           int       `json:"free"`
 	Sandbox        string    `json:"sandbox,omitempty"` // level reached
 	SandboxMissing []string  `json:"sandbox_missing,omitempty"`
 	PolicyFile     string    `json:"policy_file,omitempty"`
-	Policy         string    `json:"policy,omitempty"` // text of the policy in force, "" without one
+	Policy         string    `json:"policy,omitempty"`   // text of the policy in force, "" without one
+	Commands       []string  `json:"commands,omitempty"` // that plugins may run outside the sandbox
+	Scripts        bool      `json:"allow_scripts,omitempty"`
 	Executions     []Current `json:"executions,omitempty"`
 	PendingSend    int       `json:"pending_results,omitempty"` // results that the server does not have yet
 	UpdatedAt      time.Time `json:"updated_at,omitzero"`
@@ -108,6 +114,7 @@ func newStatusFile(a *Agent) *statusFile {
 	return &statusFile{agent: a, wake: make(chan struct{}, 1), idle: true, report: Report{
 		Running: true, PID: os.Getpid(), Version: a.config.Version, Slots: a.config.Slots, Free: a.config.Slots,
 		PolicyFile: a.config.Policy, Policy: a.policy.String(), LastError: "not connected yet", Since: time.Now().UTC(),
+		Commands: a.policy.Commands(), Scripts: a.config.AllowScripts,
 	}}
 }
 
@@ -118,8 +125,9 @@ func (s *statusFile) touch() {
 	}
 }
 
-func (s *statusFile) online(name string) {
+func (s *statusFile) online(name string, c *opened) {
 	s.mu.Lock()
+	s.report.Transport, s.report.TransportReason = c.via, c.because
 	s.report.Connected, s.report.Name, s.report.LastError, s.report.Since = true, name, "", time.Now().UTC()
 	s.mu.Unlock()
 	s.touch()

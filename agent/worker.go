@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"octopus/agent/core"
 	"octopus/agent/journal"
 	"octopus/agent/modules"
+	"octopus/agent/policy"
+	"octopus/agent/redact"
 	"octopus/agent/spool"
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
@@ -32,9 +35,12 @@ type job struct {
 	permit  chan error    // the core's answer to Ready; one place, sent once
 	flag    chan struct{} // closed by the loop: the guest is asked to end
 
-	usage  wire.Usage // owned by the worker, as what follows
-	log    *spool.Log
-	staged bool // owned by the loop once the worker has posted Done
+	usage   wire.Usage   // owned by the worker, as what follows
+	intents spec.Intents // of a dry run
+	log     *spool.Log
+	hidden  redact.Redactor // the secrets that it received, which nothing that leaves may hold
+	left    *artifacts      // the files that it hands over, nil where the server takes none
+	staged  bool            // owned by the loop once the worker has posted Done
 }
 
 // start gives an execution to a worker.
@@ -56,13 +62,15 @@ func (a *Agent) start(o *wire.Offer, attempt int) {
 func (a *Agent) work(j *job) core.Done {
 	o := j.offer
 	j.log = a.logs.Begin(o.Execution, j.attempt, o.Fence)
-	download, err := a.modules.Ensure(j.ctx, o.Digest)
+	download, err := a.modules.EnsureVersion(j.ctx, o.Plugin, o.PluginVersion, o.Digest)
 	j.usage.DownloadUS = download.Microseconds()
 	var outcome wasmplugins.Outcome
 	if err != nil {
 		outcome = unavailable(err)
 	} else {
 		outcome = a.sandbox(j)
+		outcome.Response = j.hidden.Response(outcome.Response)
+		outcome.Invalid = j.hidden.Bytes(outcome.Invalid)
 	}
 	switch {
 	case outcome.Err != nil && j.ctx.Err() != nil:
@@ -90,6 +98,9 @@ func unavailable(err error) wasmplugins.Outcome {
 	if errors.Is(err, modules.ErrDigest) {
 		r = spec.Failure(502, spec.CodeDigestMismatch, modules.ErrDigest.Message)
 	}
+	if untrusted := (*modules.Untrusted)(nil); errors.As(err, &untrusted) {
+		r = spec.Failure(403, spec.CodeUntrusted, untrusted.Error())
+	}
 	return wasmplugins.Outcome{Response: r, Err: err}
 }
 
@@ -102,22 +113,40 @@ func (a *Agent) sandbox(j *job) wasmplugins.Outcome {
 		return wasmplugins.Outcome{Response: spec.Failure(500, spec.CodeDenied, "The server sent a grant that cannot be read."), Err: err}
 	}
 	timeout := j.timeout()
-	request, err := j.request(timeout)
+	request, err := j.request(timeout, a.policy)
 	if err != nil {
 		return wasmplugins.Outcome{Response: spec.Failure(500, spec.CodeRefused, "The request could not be put together: "+err.Error()), Err: err}
 	}
-	b := broker.New(broker.Config{
+	c := broker.Config{
 		Plugin: o.Plugin, Grant: grant, Policy: a.policy, Broadcast: a.broadcast.get,
-		Remote: a.calls.remote(o.Execution, o.Fence),
-	})
+		Remote: a.calls.remote(o.Execution, o.Fence), Ended: func() *broker.Error { return a.givenUp(o) },
+		Scripts: a.scripts, Private: a.private(), Cancelled: j.flag, Redact: &j.hidden, DryRun: o.DryRun, OnCall: j.intend,
+	}
+	if o.ArtifactBytes > 0 {
+		j.left = a.artifactsOf(j)
+		c.Artifacts, c.ArtifactBytes = j.left, min(o.ArtifactBytes, wire.MaxArtifactBytes)
+	}
+	b := broker.New(c)
 	defer b.Close()
+	log := redact.Lines{Redactor: &j.hidden, Out: j.writeLog}
+	defer log.Close()
 	return a.pool.Run(j.ctx, wasmplugins.Job{
-		Digest: o.Digest, Memory: o.MemoryBytes, Timeout: timeout, Stdout: o.StdoutBytes, Request: request,
-		OnLog:      j.writeLog,
-		OnProgress: func(fraction float64, message string) { a.progress(j, fraction, message) },
+		Digest: o.Digest, Memory: o.MemoryBytes, Timeout: timeout, Stdout: o.StdoutBytes, Fuel: o.Fuel, Request: request,
+		Env:        a.policy.Environment(grant.Env),
+		OnLog:      log.Write,
+		OnProgress: func(fraction float64, message string) { a.progress(j, fraction, j.hidden.Text(message)) },
 		OnReady:    func(p wasmplugins.Prepared) error { return a.ready(j, p) },
 		Cancelled:  j.flag,
 	}, b)
+}
+
+// givenUp refuses host calls once the lease of an execution has ended that another agent may have been given. A
+// machine that slept asks this before anything else has noticed.
+func (a *Agent) givenUp(o *wire.Offer) *broker.Error {
+	if l := a.lease.Load(); l == nil || l.Allows(o, a.clock()) {
+		return nil
+	}
+	return &broker.Error{Code: core.ReasonLeaseLost, Message: "The server was not heard for so long that another agent may run this."}
 }
 
 // timeout is what the guest gets: the task's, and no more than what is left of the deadline over all attempts.
@@ -133,12 +162,12 @@ func (j *job) timeout() time.Duration {
 	return timeout
 }
 
-func (j *job) request(timeout time.Duration) ([]byte, error) {
+func (j *job) request(timeout time.Duration, policy *policy.Policy) ([]byte, error) {
 	o := j.offer
 	r := spec.Request{
 		ABI: spec.ABI, Action: o.Action, Params: o.Params, Config: o.Config,
 		Execution: spec.RequestExecution{
-			ID: o.Execution, Run: o.Run, Task: o.Task, Attempt: j.attempt, Deadline: time.Now().Add(timeout).UTC(),
+			ID: o.Execution, Run: o.Run, Task: o.Task, Attempt: j.attempt, Deadline: time.Now().Add(timeout).UTC(), DryRun: o.DryRun,
 		},
 	}
 	if len(r.Params) == 0 {
@@ -149,8 +178,26 @@ func (j *job) request(timeout time.Duration) ([]byte, error) {
 		if err := json.Unmarshal(o.User, r.User); err != nil {
 			return nil, fmt.Errorf("user: %w", err)
 		}
+		if err := allowed(r.User, policy); err != nil {
+			return nil, fmt.Errorf("user: %w", err)
+		}
 	}
 	return json.Marshal(r)
+}
+
+// allowed leaves a user those parameters that the agent's owner lets plugins know.
+func allowed(u *spec.RequestUser, policy *policy.Policy) error {
+	if len(u.Params) == 0 {
+		return nil
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(u.Params, &all); err != nil {
+		return err
+	}
+	maps.DeleteFunc(all, func(category string, _ json.RawMessage) bool { return !policy.UserParams(category) })
+	var err error
+	u.Params, err = json.Marshal(all)
+	return err
 }
 
 // ready asks the core whether the guest may start, and has the start on disk before it does.
@@ -168,7 +215,7 @@ func (a *Agent) ready(j *job, p wasmplugins.Prepared) error {
 	case <-j.ctx.Done():
 		return context.Cause(j.ctx)
 	}
-	if err := a.journal.Started(journal.Key{Execution: j.key.Execution, Fence: j.key.Fence}, j.attempt); err != nil {
+	if err := a.journaled(a.journal.Started(journal.Key{Execution: j.key.Execution, Fence: j.key.Fence}, j.attempt)); err != nil {
 		return fmt.Errorf("note the start: %w", err)
 	}
 	j.usage.ReadyUS = time.Since(j.begun).Microseconds()
@@ -183,12 +230,25 @@ func (j *job) writeLog(lines []wasmplugins.LogLine) {
 	j.log.Write(out)
 }
 
+// intend notes what a dry run would have done.
+func (j *job) intend(c broker.Record) {
+	if c.Intent != "" {
+		j.intents.Add(spec.Intent{Op: c.Op, Target: j.hidden.Text(c.Target), Message: j.hidden.Text(c.Intent)})
+	}
+}
+
 func (a *Agent) progress(j *job, fraction float64, message string) {
 	a.transmit(&wire.Progress{Execution: j.key.Execution, Fence: j.key.Fence, Fraction: max(fraction, 0), Message: message}, true)
 }
 
 // stage writes the file operations of a response. Where that is not possible the execution fails as a whole.
 func (a *Agent) stage(j *job, outcome *wasmplugins.Outcome) {
+	if j.offer.DryRun {
+		for _, op := range outcome.Response.Data {
+			j.intents.Add(spec.IntentOf(j.offer.Plugin, op))
+		}
+		return
+	}
 	files := false
 	for _, op := range outcome.Response.Data {
 		files = files || op.Type == spec.OpFile
@@ -220,13 +280,17 @@ func (a *Agent) report(j *job, out wasmplugins.Outcome) core.Done {
 		os.Remove(out.RawFile)
 	}
 	j.usage.GuestUS, j.usage.PeakMemory, j.usage.HostCalls = out.GuestTime.Microseconds(), out.PeakMemory, out.HostCalls
-	j.usage.OutputBytes = int64(len(out.Raw))
+	j.usage.OutputBytes, j.usage.Fuel = out.RawSize, out.Fuel
 	var last int64
 	last, j.usage.LogBytes = j.log.Close()
 	done := core.Done{Key: j.key, Natural: out.Err == nil, Code: codeOf(out.Response)}
 	done.Result = wire.Result{
 		Outcome: octopus.Failed, MayRetry: out.Response.MayRetry(), LastLogSeq: last,
 		ElapsedMS: out.GuestTime.Milliseconds(), Usage: j.usage,
+		Invalid: out.Invalid[:min(len(out.Invalid), wire.MaxInvalid)],
+	}
+	if list := j.intents.List(); len(list) > 0 {
+		done.Result.Intents, _ = wire.Raw(list) // strings only
 	}
 	r := &done.Result
 	switch {
@@ -240,6 +304,7 @@ func (a *Agent) report(j *job, out wasmplugins.Outcome) core.Done {
 	if e := out.Response.Error; e != nil {
 		r.RetryAfterMS = int64(e.RetryAfterSeconds * 1000)
 	}
+	a.leave(j, r)
 	a.body(j, r, out.Response)
 	return done
 }
@@ -256,7 +321,7 @@ func (a *Agent) body(j *job, r *wire.Result, response spec.Response) {
 	raw, err := json.Marshal(response)
 	if err == nil && len(raw) > wire.MaxInline {
 		sum := sha256.Sum256(raw)
-		if err = a.blobs.write(j.key, raw); err == nil {
+		if err = a.blobs.write(j.key, suffixBlob, raw); err == nil {
 			r.BlobSHA256 = hex.EncodeToString(sum[:])
 			return
 		}

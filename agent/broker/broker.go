@@ -10,9 +10,11 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"strconv"
 	"time"
 
 	"octopus/agent/policy"
+	"octopus/agent/redact"
 	"octopus/sdk/spec"
 )
 
@@ -24,7 +26,10 @@ type Config struct {
 	Grant spec.Capabilities
 	// Policy is the owner's last word. Defaults to no restriction.
 	Policy *policy.Policy
-	// Remote answers kv.* and cache.*. Defaults to none: they are "unavailable". NewMemory makes one for tools.
+	// Ended says why no operation is done any more, nil while they are: what runs here may have been given to another
+	// agent. Defaults to never.
+	Ended func() *Error
+	// Remote answers kv.*, cache.* and secret.get. Defaults to none: they are "unavailable". NewMemory makes one for tools.
 	Remote Remote
 	// Broadcast reads an entry of the broadcast region. Defaults to none.
 	Broadcast func(name string) (json.RawMessage, bool)
@@ -32,13 +37,27 @@ type Config struct {
 	Resolver *net.Resolver
 	// RootsFile holds further certificate roots for http.fetch and tcp.probe, PEM. Defaults to the system's roots.
 	RootsFile string
+	// Redact learns each secret that the execution receives, so that it can be taken out of what leaves. Defaults to
+	// none.
+	Redact *redact.Redactor
+	// Artifacts keeps what artifact.put hands over. Defaults to refusing it.
+	Artifacts Artifacts
+	// ArtifactBytes is how much of it an execution may hand over. Defaults to wire.MaxArtifactBytes.
+	ArtifactBytes int64
+	// Scripts lets script.run run. Defaults to refusing it.
+	Scripts *Scripts
+	// Private is a folder, as a clean path without symbolic links, that file.* never touches: the agent's own. Defaults
+	// to none.
+	Private string
+	// Cancelled is closed when the execution is to end: a command is asked to, before it is killed. Defaults to never.
+	Cancelled <-chan struct{}
 	// DryRun records what would change something and answers as if it were done.
 	DryRun bool
 	// OnCall is told of each call after it ended; for tools. Defaults to none.
 	OnCall func(Record)
 }
 
-// Remote answers the operations that need state elsewhere: kv.* and cache.*. The error may be *Error.
+// Remote answers the operations that need state elsewhere: kv.*, cache.* and secret.get. The error may be *Error.
 type Remote interface {
 	Call(ctx context.Context, op string, req json.RawMessage) (json.RawMessage, error)
 }
@@ -46,6 +65,7 @@ type Remote interface {
 // Record is one host call, for tools that show them.
 type Record struct {
 	Op      string          `json:"op"`
+	Intent  string          `json:"intent,omitempty"` // what a dry run would have done, in words
 	Target  string          `json:"target,omitempty"` // URL, host, key or name
 	Request json.RawMessage `json:"request,omitempty"`
 	Millis  float64         `json:"duration_ms"`
@@ -58,6 +78,10 @@ type Broker struct {
 	config Config
 	web    *web // made by the first http.fetch
 	rates  map[string]*rated
+
+	secrets secrets
+	written int64 // bytes, by file.write
+	kept    kept  // by artifact.put
 }
 
 // New makes the broker of one execution.
@@ -84,8 +108,18 @@ func (b *Broker) ops(op string) (capability string, do operation) {
 		return "net", b.lookup
 	case "host.info":
 		return "host", b.hostInfo
+	case "file.read", "file.write", "file.list", "file.stat", "file.delete":
+		return "files", func(ctx context.Context, req []byte) (any, *Error) { return b.file(ctx, op, req) }
+	case "exec.run":
+		return "exec", b.exec
+	case "script.run":
+		return "script", b.script
 	case "kv.get", "kv.set", "kv.delete", "kv.list":
 		return "kv", func(ctx context.Context, req []byte) (any, *Error) { return b.kv(ctx, op, req) }
+	case "secret.get":
+		return "secrets", b.secretGet
+	case "artifact.put":
+		return "artifact", func(_ context.Context, req []byte) (any, *Error) { return b.artifactPut(req) }
 	case "cache.get", "cache.set":
 		return "cache", func(ctx context.Context, req []byte) (any, *Error) { return b.cache(ctx, op, req) }
 	}
@@ -103,6 +137,8 @@ func (b *Broker) Call(ctx context.Context, op string, req []byte) ([]byte, error
 		r := Record{Op: op, Target: targetOf(req), Request: req, Millis: millis(time.Since(start)), DryRun: b.config.DryRun && changes(op, req)}
 		if failure != nil {
 			r.Error = failure.Code
+		} else if r.DryRun {
+			r.Intent = intent(op, req)
 		}
 		b.config.OnCall(r)
 	}
@@ -116,6 +152,11 @@ func (b *Broker) do(ctx context.Context, op string, req []byte) (any, *Error) {
 	}
 	if failure := b.slow(ctx, capability); failure != nil {
 		return nil, failure
+	}
+	if b.config.Ended != nil {
+		if failure := b.config.Ended(); failure != nil {
+			return nil, failure
+		}
 	}
 	return do(ctx, req)
 }
@@ -151,7 +192,7 @@ func decode(req []byte, into any) *Error {
 // changes says whether an operation would change something in the world: a dry run only records those.
 func changes(op string, req []byte) bool {
 	switch op {
-	case "kv.set", "kv.delete", "cache.set":
+	case "kv.set", "kv.delete", "cache.set", "file.write", "file.delete", "exec.run", "script.run", "artifact.put":
 		return true
 	case "http.fetch":
 		var r fetchRequest
@@ -162,11 +203,17 @@ func changes(op string, req []byte) bool {
 
 // targetOf is what a call is about, for people.
 func targetOf(req []byte) string {
-	var r struct{ URL, Host, Name, Key string }
+	var r struct {
+		URL, Host, Name, Key, Path, Interpreter string
+		Port                                    int
+	}
 	if json.Unmarshal(req, &r) != nil {
 		return ""
 	}
-	return cmp.Or(r.URL, r.Host, r.Name, r.Key)
+	if r.Host != "" && r.Port != 0 {
+		return net.JoinHostPort(r.Host, strconv.Itoa(r.Port))
+	}
+	return cmp.Or(r.URL, r.Host, r.Name, r.Key, r.Path, r.Interpreter)
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

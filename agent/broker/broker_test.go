@@ -326,10 +326,10 @@ func TestCallsAreCounted(t *testing.T) {
 func TestUnknownAndMalformed(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t, Config{})
-	if _, code, _ := call(t, b, "exec.run", map[string]any{}); code != "unsupported_op" {
+	if _, code, _ := call(t, b, "disk.format", map[string]any{}); code != "unsupported_op" {
 		t.Error(code)
 	}
-	for _, op := range []string{"http.fetch", "tcp.probe", "dns.lookup", "host.info", "cache.get"} {
+	for _, op := range []string{"http.fetch", "tcp.probe", "dns.lookup", "host.info", "cache.get", "file.read", "exec.run", "script.run"} {
 		if _, code, _ := call(t, b, op, []int{1}); code != "invalid_request" {
 			t.Errorf("%s: %s", op, code)
 		}
@@ -354,7 +354,8 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("a dry run wrote: %v", reply)
 	}
 	call(t, b, "http.fetch", map[string]any{"url": s.URL})
-	if calls != 1 || len(seen) != 4 || !seen[0].DryRun || !seen[1].DryRun || seen[2].DryRun || seen[3].DryRun || seen[0].Target != s.URL {
+	if calls != 1 || len(seen) != 4 || !seen[0].DryRun || !seen[1].DryRun || seen[2].DryRun || seen[3].DryRun || seen[0].Target != s.URL ||
+		seen[0].Intent != "send DELETE "+s.URL+" with 0 bytes" || seen[1].Intent != "store 1 bytes under the key a" || seen[2].Intent != "" {
 		t.Errorf("%d calls, %+v", calls, seen)
 	}
 }

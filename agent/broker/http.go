@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"octopus/agent/redact"
 )
 
 // Caps of http.fetch.
@@ -137,6 +139,10 @@ func (b *Broker) fetch(ctx context.Context, req []byte) (any, *Error) {
 	if failure := b.mayFetch(request.URL, request.Method); failure != nil {
 		return nil, failure
 	}
+	injected, failure := b.inject(ctx, request)
+	if failure != nil {
+		return nil, failure
+	}
 	if b.config.DryRun && !harmless(request.Method) {
 		return fetchReply{Status: http.StatusOK, Headers: map[string]string{}, FinalURL: r.URL}, nil
 	}
@@ -144,8 +150,9 @@ func (b *Broker) fetch(ctx context.Context, req []byte) (any, *Error) {
 	if failure != nil {
 		return nil, failure
 	}
-	reply, failure := b.exchange(web, request, r)
+	reply, failure := b.exchange(web, request, r, strips(request.URL, injected))
 	reply.RemoteAddr = remote
+	b.hide(&reply)
 	if failure != nil {
 		return nil, failure
 	}
@@ -206,7 +213,7 @@ func (r fetchRequest) build(ctx context.Context) (*http.Request, *Error) {
 var errRedirects = errorf("protocol", "The server redirected more than %d times.", fetchRedirects)
 
 // exchange sends the request, follows redirects that are allowed, and reads the answer.
-func (b *Broker) exchange(web *web, request *http.Request, r fetchRequest) (fetchReply, *Error) {
+func (b *Broker) exchange(web *web, request *http.Request, r fetchRequest, strip func(*http.Request)) (fetchReply, *Error) {
 	reply := fetchReply{FinalURL: request.URL.String()}
 	follow := r.FollowRedirects == nil || *r.FollowRedirects
 	client := &http.Client{Transport: web.transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
@@ -219,6 +226,7 @@ func (b *Broker) exchange(web *web, request *http.Request, r fetchRequest) (fetc
 		if failure := b.mayFetch(next.URL, next.Method); failure != nil {
 			return failure
 		}
+		strip(next)
 		reply.Redirects, reply.FinalURL = len(via), next.URL.String()
 		return nil
 	}}
@@ -235,7 +243,7 @@ func (b *Broker) exchange(web *web, request *http.Request, r fetchRequest) (fetc
 	if resp.TLS != nil {
 		reply.TLS = factsOf(*resp.TLS, resp.Request.URL.Hostname())
 	}
-	err = reply.read(resp.Body, r.MaxBytes)
+	err = reply.read(resp.Body, r.MaxBytes, &b.secrets.hidden)
 	reply.DurationMS = millis(time.Since(start))
 	if err != nil {
 		return reply, fetchError(request, err)
@@ -243,17 +251,17 @@ func (b *Broker) exchange(web *web, request *http.Request, r fetchRequest) (fetc
 	return reply, nil
 }
 
-func (f *fetchReply) read(body io.Reader, most int64) error {
+// read takes up to most bytes of a body. A hidden secret that begins in them is read to its end, and taken out.
+func (f *fetchReply) read(body io.Reader, most int64, hidden *redact.Redactor) error {
 	if most <= 0 || most > fetchBody {
 		most = fetchBody
 	}
-	raw, err := io.ReadAll(io.LimitReader(body, most+1))
+	raw, err := io.ReadAll(io.LimitReader(body, most+1+int64(hidden.Longest())))
 	if err != nil {
 		return err
 	}
-	if f.Truncated = int64(len(raw)) > most; f.Truncated {
-		raw = raw[:most]
-	}
+	f.Truncated = int64(len(raw)) > most
+	raw = hidden.Head(raw, int(most))
 	f.Bytes = len(raw)
 	if utf8.Valid(raw) {
 		f.Body = string(raw)

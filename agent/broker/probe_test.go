@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -167,5 +168,25 @@ func TestState(t *testing.T) {
 		if _, code, message := call(t, newBroker(t, c), "kv.get", map[string]any{"key": "a"}); code != want {
 			t.Errorf("%s: %s %s", name, code, message)
 		}
+	}
+}
+
+type remote func(req json.RawMessage) (json.RawMessage, error)
+
+func (r remote) Call(_ context.Context, _ string, req json.RawMessage) (json.RawMessage, error) {
+	return r(req)
+}
+
+// A guest's request reaches the server without what nobody looked at, however large that is.
+func TestOnlyWhatWasCheckedTravels(t *testing.T) {
+	t.Parallel()
+	var sent string
+	b := newBroker(t, Config{Remote: remote(func(req json.RawMessage) (json.RawMessage, error) {
+		sent = string(req)
+		return json.RawMessage(`{}`), nil
+	})})
+	call(t, b, "cache.set", map[string]any{"name": "n", "value": "<b>", "junk": strings.Repeat("x", 4<<20)})
+	if want := `{"name":"n","value":"\u003cb\u003e"}`; sent != want { // as this test's own encoder wrote the value
+		t.Errorf("%.200s, not %s", sent, want)
 	}
 }

@@ -13,11 +13,16 @@ var limits = map[string]struct {
 	burst     int
 	total     int
 }{
-	"http":  {20, 20, 50},
-	"net":   {50, 50, 1000},
-	"host":  {5, 10, 1000},
-	"kv":    {200, 200, 10_000},
-	"cache": {200, 200, 10_000},
+	"http":     {20, 20, 50},
+	"net":      {50, 50, 1000},
+	"host":     {5, 10, 1000},
+	"files":    {200, 200, 10_000},
+	"exec":     {5, 10, 100},
+	"script":   {5, 10, 100},
+	"kv":       {200, 200, 10_000},
+	"cache":    {200, 200, 10_000},
+	"artifact": {200, 200, 10_000},
+	"secrets":  {20, 20, 100},
 }
 
 // patience is how long a call is held back before it is refused.

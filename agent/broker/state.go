@@ -5,22 +5,25 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+
+	"octopus/internal/wire"
 )
 
 // Caps of kv.* and cache.*.
 const (
-	maxKey    = 512             // bytes
-	maxValue  = 256<<10 - 4<<10 // bytes: a frame to the server is 256 KiB, and needs room for the rest
-	maxTTL    = 30 * 24 * 3600  // seconds, of a cache entry
+	maxKey    = 512            // bytes, of a name and a prefix too
+	maxValue  = 256 << 10      // bytes
+	maxTTL    = 30 * 24 * 3600 // seconds, of a cache entry
 	broadcast = "broadcast/"
 )
 
 type stateRequest struct {
-	Key   string          `json:"key"`  // kv
-	Name  string          `json:"name"` // cache
-	Value json.RawMessage `json:"value"`
-	TTL   float64         `json:"ttl_seconds"`
-	Limit int             `json:"limit"`
+	Key    string          `json:"key,omitempty"`    // kv
+	Prefix string          `json:"prefix,omitempty"` // kv.list
+	Name   string          `json:"name,omitempty"`   // cache
+	Value  json.RawMessage `json:"value,omitempty"`
+	TTL    float64         `json:"ttl_seconds,omitempty"`
+	Limit  int             `json:"limit,omitempty"`
 }
 
 type foundReply struct {
@@ -40,10 +43,12 @@ func (b *Broker) kv(ctx context.Context, op string, req []byte) (any, *Error) {
 	if failure := decode(req, &r); failure != nil {
 		return nil, failure
 	}
-	if op != "kv.list" {
-		if failure := checkName("key", r.Key); failure != nil {
-			return nil, failure
+	if op == "kv.list" {
+		if len(r.Prefix) > maxKey {
+			return nil, invalid("prefix", "it must have at most %d bytes.", maxKey)
 		}
+	} else if failure := checkName("key", r.Key); failure != nil {
+		return nil, failure
 	}
 	if op == "kv.set" {
 		if failure := r.checkValue(); failure != nil {
@@ -53,7 +58,7 @@ func (b *Broker) kv(ctx context.Context, op string, req []byte) (any, *Error) {
 	if b.config.DryRun && (op == "kv.set" || op == "kv.delete") {
 		return struct{}{}, nil
 	}
-	return b.remote(ctx, op, req)
+	return b.remote(ctx, op, r)
 }
 
 // cache is the plugin's corner of the server's cache, which needs no grant, and the broadcast region to read.
@@ -70,7 +75,7 @@ func (b *Broker) cache(ctx context.Context, op string, req []byte) (any, *Error)
 		if isBroadcast {
 			return b.readBroadcast(shared), nil
 		}
-		return b.remote(ctx, op, req)
+		return b.remote(ctx, op, r)
 	}
 	if isBroadcast {
 		return nil, errorf("denied", "Plugins read broadcast entries; only people and the API write them.")
@@ -84,7 +89,7 @@ func (b *Broker) cache(ctx context.Context, op string, req []byte) (any, *Error)
 	if b.config.DryRun {
 		return struct{}{}, nil
 	}
-	return b.remote(ctx, op, req)
+	return b.remote(ctx, op, r)
 }
 
 func (b *Broker) readBroadcast(name string) foundReply {
@@ -117,10 +122,15 @@ func (r stateRequest) checkValue() *Error {
 	return nil
 }
 
-// remote asks the server.
-func (b *Broker) remote(ctx context.Context, op string, req []byte) (any, *Error) {
+// remote asks the server. Only what was checked travels: what else the guest wrote into its request could be of any
+// size, and too large a message would cost the agent its connection.
+func (b *Broker) remote(ctx context.Context, op string, r stateRequest) (any, *Error) {
 	if b.config.Remote == nil {
 		return nil, ErrUnavailable
+	}
+	req, err := wire.Raw(r)
+	if err != nil {
+		return nil, errorf("invalid_request", "The request cannot be sent: %s.", plain(err))
 	}
 	reply, err := b.config.Remote.Call(ctx, op, req)
 	var known *Error

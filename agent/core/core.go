@@ -3,7 +3,6 @@ package core
 import (
 	"time"
 
-	"octopus/internal/octopus"
 	"octopus/internal/wire"
 )
 
@@ -31,7 +30,7 @@ type item struct {
 	killed    string        // why it was killed, "" when it was not
 
 	result   *wire.Result // done
-	uploaded bool         // the blob of the result is on the server
+	uploaded int          // how many of the result's uploads are on the server
 	wanted   bool         // the hello of this session was answered for it: results may be sent
 	nextSend time.Duration
 }
@@ -50,10 +49,12 @@ type Core struct {
 
 	items map[Key]*item
 	order []*item // the same, oldest first: whatever is done to all is done in this order
+	ended memory  // tries that were here and are over
 
 	connected bool
 	welcomed  bool
 	hello     wire.Hello
+	helloSeq  int64 // of the last hello of this session
 	helloAt   time.Duration
 	lastOffer int64
 
@@ -199,24 +200,3 @@ func (c *Core) report() []wire.Item {
 	}
 	return list
 }
-
-// lostAfter is the silence that the server waits for before it gives an execution up.
-func lostAfter(o *wire.Offer) time.Duration {
-	switch {
-	case o.LostAfterMS > 0:
-		return time.Duration(o.LostAfterMS) * time.Millisecond
-	case o.OnLost == octopus.OnLostRetry:
-		return 90 * time.Second
-	}
-	return 15 * time.Minute
-}
-
-// leaseEnd is when the agent must have given an execution up. Where the server's times are so short that the
-// margin would eat them, a third of them is the margin.
-func (c *Core) leaseEnd(o *wire.Offer) time.Duration {
-	span := c.offline + lostAfter(o)
-	return c.leaseAt + span - min(leaseMargin, span/3)
-}
-
-// mayStart says whether the lease covers an execution.
-func (c *Core) mayStart(o *wire.Offer) bool { return c.leased && c.now < c.leaseEnd(o) }

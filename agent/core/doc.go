@@ -125,10 +125,11 @@ type (
 		Key    Key
 		Result wire.Result
 	}
-	// Upload puts a large result to the server. Uploaded reports.
+	// Upload puts a large response, or the files that the guest left, to the server. Uploaded reports.
 	Upload struct {
-		Key    Key
-		SHA256 string
+		Key       Key
+		SHA256    string
+		Artifacts bool
 	}
 	// Commit puts staged files in place and forgets the execution.
 	Commit struct{ Key Key }
@@ -140,7 +141,8 @@ type (
 	}
 	// Drop forgets what never started.
 	Drop struct{ Key Key }
-	// Reconnect closes the socket. With a window (Max > 0) the next try comes within it.
+	// Reconnect closes the socket. With a window (Max > 0) another one is opened within it first, and the present one
+	// goes on until then or until the server closes it.
 	Reconnect struct {
 		Cause    string
 		Min, Max time.Duration

@@ -164,6 +164,36 @@ func TestUpload(t *testing.T) {
 	}
 }
 
+// TestUploadOfArtifacts: the response goes first, then the files; files that the server refuses take nothing of the
+// result away.
+func TestUploadOfArtifacts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect()
+	k := w.running("a")
+	effects := w.do(Done{Key: k, Natural: true, Result: wire.Result{Outcome: octopus.Succeeded, BlobSHA256: "abc", ArtifactsSHA256: "def"}})
+	if u, ok := find[Upload](effects); !ok || u.SHA256 != "abc" || u.Artifacts {
+		t.Fatalf("%+v", effects)
+	}
+	effects = w.do(Uploaded{Key: k})
+	if u, ok := find[Upload](effects); !ok || u.SHA256 != "def" || !u.Artifacts {
+		t.Fatalf("%+v", effects)
+	}
+	w.do(Uploaded{Key: k, Err: errors.New("no route")})
+	w.hear(&wire.HeartbeatAck{Seq: 1})
+	if u, ok := find[Upload](w.after(6 * second)); !ok || u.SHA256 != "def" {
+		t.Error("not tried again")
+	}
+	effects = w.do(Uploaded{Key: k, Err: errors.New("too large"), Refused: true})
+	r, n := sent[*wire.Result](effects)
+	if n != 1 || r.Outcome != octopus.Succeeded || r.BlobSHA256 != "abc" || r.ArtifactsSHA256 != "" || r.ArtifactsLost == "" {
+		t.Errorf("refused files: %+v", r)
+	}
+	if kept, ok := find[Keep](effects); !ok || kept.Result.ArtifactsLost == "" {
+		t.Error("the journal does not know that they are lost")
+	}
+}
+
 func TestAnswersToTheHello(t *testing.T) {
 	t.Parallel()
 	answer := func(w *world, a wire.Answer) []Effect {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"octopus/internal/octopus"
+	"octopus/internal/seeded"
 	"octopus/internal/wire"
 )
 
@@ -29,8 +30,14 @@ func (c *Core) onOffer(o *wire.Offer) {
 	if it := c.items[key]; it != nil {
 		if it.phase == accepted { // the answer is the same each time
 			c.accept(it)
+		} else if it.phase != done && seeded.Is(seeded.DuplicateOfferStarts) {
+			c.do(Start{it.offer, it.attempt})
+			it.phase = going
 		}
 		return
+	}
+	if c.ended.has(key) && !seeded.Is(seeded.DuplicateOfferStarts) {
+		return // it came again: each offer has a fence of its own
 	}
 	if !c.supersede(key) {
 		c.reject(key, wire.RejectBusy, "An earlier try of this execution is still ending here.")
@@ -42,6 +49,9 @@ func (c *Core) onOffer(o *wire.Offer) {
 	}
 	c.add(&item{key: key, offer: o, attempt: o.Attempt, nextAccept: c.now + acceptEvery})
 	c.do(Note{o})
+	if seeded.Is(seeded.SkipGo) {
+		c.onGo(key, o.Attempt)
+	}
 }
 
 // supersede drops older tries of the same execution. It is false while one of them still runs.
@@ -226,6 +236,7 @@ func (c *Core) onReady(ev Ready) {
 // forget drops an item, with the effect that clears it from the disk.
 func (c *Core) forget(it *item, e Effect) {
 	delete(c.items, it.key)
+	c.ended.add(it.key)
 	c.order = slices.DeleteFunc(c.order, func(x *item) bool { return x == it })
 	c.do(e)
 }

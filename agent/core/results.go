@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"octopus/internal/octopus"
+	"octopus/internal/seeded"
 	"octopus/internal/wire"
 	"octopus/sdk/spec"
 )
@@ -20,6 +21,9 @@ func (c *Core) onDone(ev Done) {
 	result.Execution, result.Fence, result.Attempt = ev.Key.Execution, ev.Key.Fence, it.attempt
 	it.outcome(&result, ev)
 	it.phase, it.result = done, &result
+	if it.killed != "" && seeded.Is(seeded.SlotKeptAfterKill) {
+		c.config.Slots--
+	}
 	if it.killed == reasonDiscarded {
 		c.forget(it, File{it.key, result, "the server did not want it any more"})
 		return
@@ -28,6 +32,9 @@ func (c *Core) onDone(ev Done) {
 	it.wanted = c.welcomed
 	if it.wanted {
 		c.sendResult(it)
+		if seeded.Is(seeded.JournalDroppedEarly) {
+			c.forget(it, Commit{it.key})
+		}
 	}
 }
 
@@ -44,11 +51,22 @@ func (it *item) outcome(r *wire.Result, ev Done) {
 	}
 }
 
-// sendResult sends a result, or first its large body.
+// uploads are what has to be on the server before the result is sent, in order.
+func (it *item) uploads() (list []Upload) {
+	if it.result.BlobSHA256 != "" {
+		list = append(list, Upload{it.key, it.result.BlobSHA256, false})
+	}
+	if it.result.ArtifactsSHA256 != "" {
+		list = append(list, Upload{it.key, it.result.ArtifactsSHA256, true})
+	}
+	return list
+}
+
+// sendResult sends a result, or first what it refers to.
 func (c *Core) sendResult(it *item) {
-	if it.result.BlobSHA256 != "" && !it.uploaded {
+	if list := it.uploads(); it.uploaded < len(list) {
 		it.nextSend = c.now + time.Hour // until Uploaded says more
-		c.do(Upload{it.key, it.result.BlobSHA256})
+		c.do(list[it.uploaded])
 		return
 	}
 	it.nextSend = c.now + resultEvery
@@ -64,7 +82,7 @@ func (c *Core) onUploaded(ev Uploaded) {
 	}
 	switch {
 	case ev.Err == nil:
-		it.uploaded = true
+		it.uploaded++
 	case ev.Refused:
 		c.replaceRefused(it, ev.Err)
 	default:
@@ -77,6 +95,12 @@ func (c *Core) onUploaded(ev Uploaded) {
 // replaceRefused gives up a body that the server will never take. The execution ends all the same, and says why.
 func (c *Core) replaceRefused(it *item, err error) {
 	r := *it.result
+	if list := it.uploads(); it.uploaded < len(list) && list[it.uploaded].Artifacts {
+		r.ArtifactsSHA256, r.ArtifactsLost = "", "The server did not take them: "+err.Error()
+		it.result = &r
+		c.do(Keep{it.key, r})
+		return
+	}
 	r.BlobSHA256, r.MayRetry = "", false
 	if r.Outcome == octopus.Succeeded {
 		r.Outcome = octopus.Failed

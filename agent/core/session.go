@@ -4,12 +4,13 @@ import (
 	"slices"
 	"time"
 
+	"octopus/internal/seeded"
 	"octopus/internal/wire"
 )
 
 func (c *Core) onConnected(ev Connected) {
 	c.connected, c.welcomed = true, false
-	c.hello = ev.Hello
+	c.hello, c.helloSeq = ev.Hello, 0
 	c.beats = c.beats[:0]
 	for _, it := range c.order {
 		it.wanted = false
@@ -21,9 +22,11 @@ func (c *Core) onConnected(ev Connected) {
 func (c *Core) sendHello() {
 	c.helloAt = c.now
 	items := c.report()
-	for first := true; first || len(items) > 0; first = false {
+	c.helloSeq++
+	for number := 0; number == 0 || len(items) > 0; number++ {
 		n := min(len(items), wire.HelloPage)
 		page := c.hello
+		page.Seq, page.Page = c.helloSeq, number
 		page.Free, page.Version = c.Free(), wire.Version
 		page.Items, items = items[:n], items[n:]
 		page.End = len(items) == 0
@@ -35,6 +38,14 @@ func (c *Core) sendHello() {
 }
 
 func (c *Core) onDisconnected() {
+	if seeded.Is(seeded.LostOutbox) {
+		c.order = slices.DeleteFunc(c.order, func(it *item) bool {
+			if it.phase == done {
+				delete(c.items, it.key)
+			}
+			return it.phase == done
+		})
+	}
 	c.connected, c.welcomed = false, false
 	c.beats = c.beats[:0]
 }
@@ -102,13 +113,13 @@ func (c *Core) onBeatAck(m *wire.HeartbeatAck) {
 	}
 }
 
+// onDrain leaves the present connection as it is: it serves until another one is open, or the server closes it.
 func (c *Core) onDrain(m *wire.Drain) {
 	low := time.Duration(m.ReconnectMinMS) * time.Millisecond
 	c.do(Reconnect{
 		Cause: "the server drains: " + m.Reason,
 		Min:   low, Max: max(low, time.Duration(m.ReconnectMaxMS)*time.Millisecond, time.Millisecond),
 	})
-	c.onDisconnected()
 }
 
 // lose gives up the open socket.

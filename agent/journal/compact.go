@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"octopus/internal/disk"
 )
 
 // compact writes what is alive into a new file once that is less than a quarter of a file over compactAbove. The
 // id stays: nothing is forgotten. It is called with mu held. A failure leaves the old file in place.
 func (j *Journal) compact() error {
-	if j.size < compactAbove || j.alive*4 > j.size {
+	if j.lost != nil || j.size < compactAbove || j.alive*4 > j.size {
 		return nil
 	}
 	if j.alive == 0 { // the common case: everything was answered
@@ -23,8 +25,8 @@ func (j *Journal) compact() error {
 	if !canSwap {
 		return nil
 	}
-	temp := j.path + ".new"
-	file, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	temp := j.name + ".new"
+	file, err := j.folder.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("compact journal: %w", err)
 	}
@@ -33,14 +35,16 @@ func (j *Journal) compact() error {
 		err = file.Sync()
 	}
 	if err == nil {
-		err = os.Rename(temp, j.path)
+		err = j.folder.Rename(temp, j.name)
 	}
 	if err != nil {
 		file.Close()
-		os.Remove(temp)
+		_ = j.folder.Remove(temp)
 		return fmt.Errorf("compact journal: %w", err)
 	}
-	syncDir(j.path)
+	if err := j.folder.SyncDir("."); err != nil { // which of the two files a restart will find is not known
+		j.lost = lost("compact journal", err)
+	}
 	j.file.Close()
 	j.file, j.size, j.lives, j.alive = file, size, moved, 0
 	for _, l := range moved {
@@ -50,11 +54,11 @@ func (j *Journal) compact() error {
 	}
 	j.synced = j.wrote
 	j.gen++
-	return nil
+	return j.lost
 }
 
 // copyLive writes header and live records into file, oldest first.
-func (j *Journal) copyLive(file *os.File) (map[Key]*live, int64, error) {
+func (j *Journal) copyLive(file disk.File) (map[Key]*live, int64, error) {
 	old := j.size
 	if err := j.header(file); err != nil { // sets j.size
 		j.size = old

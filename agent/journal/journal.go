@@ -11,9 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 
+	"octopus/internal/disk"
 	"octopus/internal/wire"
 )
 
@@ -26,6 +26,11 @@ const (
 
 // ErrFull is returned for an accept when the journal is at its bound. Starts and results are written all the same.
 var ErrFull = errors.New("the agent's journal is full")
+
+// ErrLost says that a sync failed: nothing can be noted any more until the journal is opened again.
+var ErrLost = errors.New("the journal's disk failed")
+
+func lost(what string, err error) error { return fmt.Errorf("%s: %w: %w", what, ErrLost, err) }
 
 // Key names one try of an execution.
 type Key struct {
@@ -49,31 +54,34 @@ type live struct{ spans []span }
 
 // Journal is an open journal. Its methods may be called from any goroutine.
 type Journal struct {
-	path string // static
-	max  int64  // static
-	id   string // static
+	folder disk.Folder // static
+	name   string      // static
+	max    int64       // static
+	id     string      // static
 
 	mu    sync.Mutex // guards what follows, and writes to file
-	file  *os.File
+	file  disk.File
 	size  int64
 	start int64 // where the header ends
 	lives map[Key]*live
 	alive int64 // bytes of records in lives
 	gen   int64 // grows with each compaction
+	lost  error // a sync failed: nobody knows what is on the disk until the file is read again
 
 	syncing sync.Mutex // held while a sync is under way; taken before mu
 	wrote   int64      // guarded by mu: how many records were written
 	synced  int64      // guarded by mu: how many of them are on the disk
 }
 
-// Open opens or makes the journal at path, with a bound in bytes (0: DefaultMax), and returns what was not closed,
-// oldest first. An unreadable file is set aside and a new journal, with another id, begun.
-func Open(path string, max int64) (*Journal, []Entry, error) {
+// Open opens or makes the journal of a name in a folder, with a bound in bytes (0: DefaultMax), and returns what was
+// not closed, oldest first. An unreadable file is set aside and a new journal, with another id, begun. What it
+// returns is on the disk: it may be told to the server.
+func Open(folder disk.Folder, name string, max int64) (*Journal, []Entry, error) {
 	if max <= 0 {
 		max = DefaultMax
 	}
-	j := &Journal{path: path, max: max, lives: map[Key]*live{}}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	j := &Journal{folder: folder, name: name, max: max, lives: map[Key]*live{}}
+	file, err := folder.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open journal: %w", err)
 	}
@@ -141,6 +149,9 @@ func (j *Journal) append(kind byte, k Key, body []byte) error {
 	if len(body) > maxBody {
 		return fmt.Errorf("a journal record of %d bytes is over the limit", len(body))
 	}
+	if j.lost != nil {
+		return j.lost
+	}
 	record := encode(kind, body)
 	if _, err := j.file.WriteAt(record, j.size); err != nil {
 		_ = j.file.Truncate(j.size) // what is torn is cut at the next start
@@ -172,7 +183,9 @@ func (j *Journal) track(kind byte, k Key, s span) {
 	j.alive += s.n
 }
 
-// Sync returns once everything written before it is on the disk.
+// Sync returns once everything written before it is on the disk. After an error it fails for good, and so does all
+// writing: the system may have dropped what it could not write, and a later sync would not tell. Only opening the
+// journal again, after a restart, shows what is there.
 func (j *Journal) Sync() error {
 	j.mu.Lock()
 	want := j.wrote
@@ -181,9 +194,12 @@ func (j *Journal) Sync() error {
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
 	j.mu.Lock()
-	if j.synced >= want {
-		j.mu.Unlock()
-		return nil // another's sync took it along
+	if j.synced >= want || j.lost != nil {
+		defer j.mu.Unlock()
+		if j.synced >= want {
+			return nil // another's sync took it along
+		}
+		return j.lost
 	}
 	now, file, gen := j.wrote, j.file, j.gen
 	j.mu.Unlock()
@@ -195,7 +211,8 @@ func (j *Journal) Sync() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("sync journal: %w", err)
+		j.lost = lost("sync journal", err)
+		return j.lost
 	}
 	j.synced = now
 	return nil
@@ -217,12 +234,4 @@ func (j *Journal) Bytes() (size, alive int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.size, j.alive
-}
-
-// syncDir makes a rename durable. Windows cannot, and does not need to.
-func syncDir(path string) {
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = dir.Sync()
-		dir.Close()
-	}
 }

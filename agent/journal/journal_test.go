@@ -13,15 +13,26 @@ import (
 
 	"go.uber.org/goleak"
 
+	"octopus/internal/disk"
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+func root(t testing.TB, dir string) *os.Root {
+	t.Helper()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	return root
+}
+
 func open(t *testing.T, path string) (*Journal, []Entry) {
 	t.Helper()
-	j, entries, err := Open(path, 0)
+	j, entries, err := Open(disk.Root(root(t, filepath.Dir(path))), filepath.Base(path), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +211,7 @@ func TestEmptyJournalShrinks(t *testing.T) {
 
 func TestFull(t *testing.T) {
 	t.Parallel()
-	j, _, err := Open(filepath.Join(t.TempDir(), "journal"), resultsReserve+2000)
+	j, _, err := Open(disk.Root(root(t, t.TempDir())), "journal", resultsReserve+2000)
 	ok(t, err)
 	t.Cleanup(func() { j.Close() })
 	n := 0
@@ -253,7 +264,7 @@ func TestSharedSyncs(t *testing.T) {
 }
 
 func BenchmarkStarted(b *testing.B) {
-	j, _, err := Open(filepath.Join(b.TempDir(), "journal"), 0)
+	j, _, err := Open(disk.Root(root(b, b.TempDir())), "journal", 0)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -294,4 +305,32 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestRead looks at a journal's file from outside, its torn tail included.
+func TestRead(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal")
+	j, _ := open(t, path)
+	fill(t, j)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	ok(t, err)
+	_, err = file.Write([]byte{9, 0, 0, 0, 1, 2})
+	ok(t, err)
+	file.Close()
+	records, err := Read(path)
+	ok(t, err)
+	kinds := make(map[string]int)
+	for _, r := range records {
+		kinds[r.Kind]++
+		if r.Kind == "result" && (r.Result == nil || r.Result.Outcome != octopus.Succeeded || r.Attempt != 2) {
+			t.Errorf("%+v", r)
+		}
+	}
+	if kinds["accepted"] != 4 || kinds["started"] != 3 || kinds["result"] != 2 || kinds["closed"] != 1 {
+		t.Errorf("read %v", kinds)
+	}
+	if records[0].Key != key(1) {
+		t.Errorf("the oldest is %+v", records[0])
+	}
 }

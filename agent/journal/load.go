@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"octopus/internal/disk"
 	"octopus/internal/wire"
 )
 
@@ -35,6 +36,9 @@ func (j *Journal) load() ([]Entry, error) {
 	}
 	if err := j.file.Truncate(good); err != nil {
 		return nil, fmt.Errorf("cut journal: %w", err)
+	}
+	if err := j.file.Sync(); err != nil { // a process that was killed may have left more than it synced
+		return nil, fmt.Errorf("sync journal: %w", err)
 	}
 	j.size = good
 	return entries, nil
@@ -149,10 +153,10 @@ func inOrder(found map[Key]*Entry, first map[Key]int64) []Entry {
 func (j *Journal) begin(setAside bool, entries []Entry) error {
 	if setAside {
 		j.file.Close()
-		if err := os.Rename(j.path, j.path+".damaged"); err != nil {
+		if err := j.folder.Rename(j.name, j.name+".damaged"); err != nil {
 			return fmt.Errorf("set the damaged journal aside: %w", err)
 		}
-		file, err := os.OpenFile(j.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		file, err := j.folder.OpenFile(j.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return fmt.Errorf("open journal: %w", err)
 		}
@@ -170,11 +174,13 @@ func (j *Journal) begin(setAside bool, entries []Entry) error {
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("sync journal: %w", err)
 	}
-	syncDir(j.path)
+	if err := j.folder.SyncDir("."); err != nil {
+		return fmt.Errorf("sync journal: %w", err)
+	}
 	return nil
 }
 
-func (j *Journal) header(file *os.File) error {
+func (j *Journal) header(file disk.File) error {
 	body, _ := json.Marshal(headerBody{j.id})
 	record := encode(kindHeader, body)
 	if _, err := file.WriteAt(record, 0); err != nil {

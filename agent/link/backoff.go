@@ -40,7 +40,8 @@ func (b *Backoff) Next(cause error, held time.Duration, window Window) time.Dura
 		return b.between(window.Min, window.Max)
 	}
 	var refusal *Refused
-	if errors.As(cause, &refusal) {
+	var none *NoUpgrade // what a proxy says is not the server's word
+	if errors.As(cause, &refusal) && !errors.As(cause, &none) {
 		switch {
 		case refusal.RetryAfter > 0:
 			return refusal.RetryAfter + b.between(0, refusal.RetryAfter/4+time.Second)

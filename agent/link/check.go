@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -129,4 +130,28 @@ func (c *Client) KnockUnsigned(ctx context.Context) error {
 	}
 	conn.CloseNow()
 	return errors.New("the server opened a WebSocket for a stranger")
+}
+
+// KnockPoll sends a poll of a session that there is not. The hub refuses it with 412 for an agent that it knows,
+// with 401 for a stranger: both prove that long polls come through.
+func (c *Client) KnockPoll(ctx context.Context, id Identity, known bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	header, want := http.Header{"User-Agent": {c.userAgent()}, wire.HeaderVersion: {strconv.Itoa(wire.Version)}}, http.StatusUnauthorized
+	if known {
+		var err error
+		if header, err = c.sign(ctx, id, http.MethodPost, wire.PathHeartbeat); err != nil {
+			return err
+		}
+		want = http.StatusPreconditionFailed
+	}
+	_, err := c.poll(ctx, header, &wire.Poll{Session: strings.ToLower(rand.Text()), Number: 1})
+	var refusal *Refused
+	switch {
+	case errors.As(err, &refusal) && refusal.Status == want && refusal.Code != "":
+		return nil
+	case err == nil:
+		return errors.New("the server answered a poll of a session that there is not")
+	}
+	return err
 }

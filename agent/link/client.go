@@ -33,6 +33,7 @@ type Config struct {
 type Client struct {
 	base    *url.URL
 	http    *http.Client
+	polls   *http.Client // whose answers take their time
 	tls     *tls.Config
 	version string
 }
@@ -60,14 +61,20 @@ func New(c Config) (*Client, error) {
 		// The WebSocket upgrade needs HTTP/1.1, and the other requests gain nothing from HTTP/2.
 		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
 	}
+	patient := transport.Clone()
+	patient.ResponseHeaderTimeout = 0
 	return &Client{
 		base: base, tls: tlsConfig, version: c.Version,
-		http: &http.Client{Transport: transport, CheckRedirect: noRedirect},
+		http:  &http.Client{Transport: transport, CheckRedirect: noRedirect},
+		polls: &http.Client{Transport: patient, CheckRedirect: noRedirect},
 	}, nil
 }
 
 // Close gives back idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.polls.CloseIdleConnections()
+}
 
 // Server is the base URL, without a slash at the end.
 func (c *Client) Server() string { return c.base.String() }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"octopus/internal/octopus"
 	"octopus/internal/wire"
 )
 
@@ -29,7 +30,18 @@ func (c *Closed) Error() string {
 	return fmt.Sprintf("the server closed the connection (%d): %s", c.Code, c.Reason)
 }
 
-// Dial opens the agent's connection. Refusals are *Refused.
+// NoUpgrade says that the server answers, but that no WebSocket comes through: something in between does not pass
+// it on.
+type NoUpgrade struct{ Err error }
+
+// Error says what came instead.
+func (n *NoUpgrade) Error() string { return "no WebSocket comes through: " + n.Err.Error() }
+
+// Unwrap is what came instead.
+func (n *NoUpgrade) Unwrap() error { return n.Err }
+
+// Dial opens the agent's connection. Refusals are *Refused; where the server's nonce came through but the upgrade
+// did not, the error is *NoUpgrade.
 func (c *Client) Dial(ctx context.Context, id Identity) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -46,14 +58,21 @@ func (c *Client) dial(ctx context.Context, header http.Header) (*Conn, error) {
 		CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
-		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-			return nil, refused(resp)
+		if resp == nil {
+			return nil, &NoUpgrade{transportError(err)}
 		}
-		return nil, transportError(err)
+		if resp.StatusCode == http.StatusSwitchingProtocols {
+			return nil, &NoUpgrade{err}
+		}
+		r := refused(resp)
+		if r.Code == "" || r.Code == string(octopus.CodeNoUpgrade) {
+			return nil, &NoUpgrade{r}
+		}
+		return nil, r // that is our server speaking
 	}
 	if ws.Subprotocol() != wire.Subprotocol {
 		ws.CloseNow()
-		return nil, errors.New("the server, or a proxy before it, does not speak " + wire.Subprotocol)
+		return nil, &NoUpgrade{errors.New("the server, or a proxy before it, does not speak " + wire.Subprotocol)}
 	}
 	ws.SetReadLimit(wire.MaxFrame)
 	return &Conn{ws}, nil

@@ -102,6 +102,7 @@ func TestBackoffFollowsTheServer(t *testing.T) {
 		"401":              {&Refused{Status: 401}, Window{}, 5 * time.Minute, 10 * time.Minute},
 		"403":              {&Refused{Status: 403}, Window{}, 5 * time.Minute, 10 * time.Minute},
 		"426":              {&Refused{Status: 426}, Window{}, 5 * time.Minute, 10 * time.Minute},
+		"a proxy's 403":    {&NoUpgrade{&Refused{Status: 403}}, Window{}, 0, 2 * time.Second},
 		"409":              {&Refused{Status: 409}, Window{}, 0, 2 * time.Second},
 		"superseded":       {&Closed{Code: wire.CloseSuperseded}, Window{}, 0, 2 * time.Second},
 		"too slow":         {&Closed{Code: wire.CloseTooSlow}, Window{}, 0, 2 * time.Second},

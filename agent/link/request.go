@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -70,6 +71,10 @@ func (c *Client) sign(ctx context.Context, id Identity, method, path string) (ht
 	if err != nil {
 		return nil, err
 	}
+	return c.signWith(id, nonce, method, path), nil
+}
+
+func (c *Client) signWith(id Identity, nonce, method, path string) http.Header {
 	signature := ed25519.Sign(id.Key, wire.SignedText(id.Agent, nonce, c.base.Host, method, path))
 	h := http.Header{}
 	h.Set(wire.HeaderAgent, id.Agent)
@@ -79,39 +84,65 @@ func (c *Client) sign(ctx context.Context, id Identity, method, path string) (ht
 	h.Set(wire.HeaderVersion, strconv.Itoa(wire.Version))
 	h.Set(wire.HeaderIncarnation, id.Incarnation)
 	h.Set("User-Agent", c.userAgent())
-	return h, nil
+	return h
 }
 
 func (c *Client) userAgent() string { return "octopus-agent/" + c.version }
 
-// Module writes the bytes of a plugin version into w, at most limit of them.
-func (c *Client) Module(ctx context.Context, id Identity, digest string, limit int64, w io.Writer) error {
+// Module writes the bytes of a plugin version into w, at most limit of them, and returns what the server signed of it.
+// refused, a sentence, tells the server why a copy that the agent had was not loaded.
+func (c *Client) Module(ctx context.Context, id Identity, digest, refused string, limit int64, w io.Writer) (signed wire.SignedModule, err error) {
 	path := wire.PathModules + digest
 	header, err := c.sign(ctx, id, http.MethodGet, path)
 	if err != nil {
-		return err
+		return signed, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(path), nil)
 	if err != nil {
-		return fmt.Errorf("module: %w", err)
+		return signed, fmt.Errorf("module: %w", err)
 	}
 	req.Header = header
+	if refused != "" {
+		req.Header.Set(wire.HeaderRefused, url.PathEscape(refused))
+	}
+	return c.module(req, digest, limit, w)
+}
+
+func (c *Client) module(req *http.Request, digest string, limit int64, w io.Writer) (signed wire.SignedModule, err error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return transportError(err)
+		return signed, transportError(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return refused(resp)
+		return signed, refused(resp)
+	}
+	if signed, err = wire.ParseSigned(resp.Header.Get(wire.HeaderSigned)); err != nil {
+		return signed, octopus.Errorf(octopus.CodeInvalid, "The server's signature of the module %s cannot be read.", digest)
 	}
 	n, err := io.Copy(w, io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return fmt.Errorf("download module: %w", err)
+		return signed, fmt.Errorf("download module: %w", err)
 	}
 	if n > limit {
-		return octopus.Errorf(octopus.CodeTooLarge, "The module %s is larger than the %d bytes that the server announced.", digest, limit)
+		return signed, octopus.Errorf(octopus.CodeTooLarge, "The module %s is larger than the %d bytes that the server announced.", digest, limit)
 	}
-	return nil
+	return signed, nil
+}
+
+// Keys asks for the keys with which the server signs modules; none where it signs nothing, or knows no such question.
+func (c *Client) Keys(ctx context.Context) ([]wire.ServerKey, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(wire.PathKeys), nil)
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	var out wire.Keys
+	err = c.answer(req, &out)
+	var none *Refused
+	if errors.As(err, &none) && none.Status == http.StatusNotFound {
+		return nil, nil
+	}
+	return out.Keys, err
 }
 
 // PutBlob hands a large result to the server, before the result that names it.

@@ -17,26 +17,35 @@ import (
 	"time"
 
 	"octopus/internal/octopus"
+	"octopus/internal/wire"
 )
 
 // maxModule is the largest module that is fetched, in bytes (the sandbox refuses larger ones anyway).
 const maxModule = 32 << 20
 
-// Fetcher downloads a module into w.
-type Fetcher func(ctx context.Context, digest string, limit int64, w io.Writer) error
+// Fetcher downloads a module into w, and returns what the server signed of it. refused is why the copy that was here was
+// not loaded, "" where there was none.
+type Fetcher func(ctx context.Context, digest, refused string, limit int64, w io.Writer) (wire.SignedModule, error)
 
-// Cache keeps plugin modules on disk by digest. The digest is checked on each load, so that a changed file never
-// runs; the longest unused go first when the bound is reached.
+// Verifier says whether what a server signed of a module is to be believed: nil, or why not.
+type Verifier func(ctx context.Context, m wire.SignedModule) error
+
+// Cache keeps plugin modules on disk by digest, each with what the server signed of it. Digest and signature are checked
+// on each load, so that a changed file never runs; the longest unused go first when the bound is reached.
 type Cache struct {
-	root  *os.Root // static
-	max   int64    // static: bytes
-	fetch Fetcher  // static
+	root   *os.Root // static
+	max    int64    // static: bytes
+	fetch  Fetcher  // static
+	verify Verifier // static
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex                   // guards what follows
+	signed  map[string]wire.SignedModule // by file name: what was verified in this process
+	refused map[string]string            // by file name: why it was not loaded, for the next fetch
 	flights map[string]*flight
-	used    map[string]time.Time // by file name
-	sizes   map[string]int64     // by file name, as it was written
-	bytes   int64                // their sum
+	used    map[string]int64 // by file name: greater is later
+	latest  int64            // the greatest of used
+	sizes   map[string]int64 // by file name, as it was written
+	bytes   int64            // their sum
 }
 
 // flight is a download that others may wait for.
@@ -46,8 +55,11 @@ type flight struct {
 }
 
 // Open reads what an earlier process left in root. max is in bytes.
-func Open(root *os.Root, max int64, fetch Fetcher) (*Cache, error) {
-	m := &Cache{root: root, max: max, fetch: fetch, flights: map[string]*flight{}, used: map[string]time.Time{}, sizes: map[string]int64{}}
+func Open(root *os.Root, max int64, fetch Fetcher, verify Verifier) (*Cache, error) {
+	m := &Cache{
+		root: root, max: max, fetch: fetch, verify: verify, flights: map[string]*flight{}, used: map[string]int64{}, sizes: map[string]int64{},
+		signed: map[string]wire.SignedModule{}, refused: map[string]string{},
+	}
 	dir, err := root.Open(".")
 	if err != nil {
 		return nil, fmt.Errorf("module cache: %w", err)
@@ -59,16 +71,25 @@ func Open(root *os.Root, max int64, fetch Fetcher) (*Cache, error) {
 	}
 	for _, entry := range list {
 		info, err := entry.Info()
+		if strings.HasSuffix(entry.Name(), suffixSigned) {
+			continue // goes with its module
+		}
 		if err != nil || !strings.HasSuffix(entry.Name(), ".wasm") {
 			root.Remove(entry.Name()) // left by a crash
 			continue
 		}
-		m.used[entry.Name()] = info.ModTime()
+		m.used[entry.Name()] = info.ModTime().UnixNano()
+		if at := info.ModTime().UnixNano(); at > m.latest {
+			m.latest = at
+		}
 		m.sizes[entry.Name()] = info.Size()
 		m.bytes += info.Size()
 	}
 	return m, nil
 }
+
+// Max is the bound of what is kept, in bytes.
+func (m *Cache) Max() int64 { return m.max }
 
 // fileName is where a digest's module lies.
 func fileName(digest string) (string, error) {
@@ -88,7 +109,7 @@ func (m *Cache) Ensure(ctx context.Context, digest string) (time.Duration, error
 	for {
 		m.mu.Lock()
 		if _, ok := m.used[name]; ok {
-			m.used[name] = time.Now()
+			m.use(name)
 			m.mu.Unlock()
 			return 0, nil
 		}
@@ -114,6 +135,12 @@ func (m *Cache) Ensure(ctx context.Context, digest string) (time.Duration, error
 	}
 }
 
+// use notes that a file is the latest that was used. m.mu is held.
+func (m *Cache) use(name string) {
+	m.latest++
+	m.used[name] = m.latest
+}
+
 func (m *Cache) download(ctx context.Context, f *flight, digest, name string) {
 	var size int64
 	size, f.err = m.store(ctx, digest, name)
@@ -121,7 +148,7 @@ func (m *Cache) download(ctx context.Context, f *flight, digest, name string) {
 	defer m.mu.Unlock()
 	delete(m.flights, name)
 	if f.err == nil {
-		m.used[name] = time.Now()
+		m.use(name)
 		m.sizes[name] = size
 		m.bytes += size
 		m.evict(name)
@@ -137,8 +164,11 @@ func (m *Cache) store(ctx context.Context, digest, name string) (int64, error) {
 		return 0, fmt.Errorf("store module: %w", err)
 	}
 	defer m.root.Remove(temp)
+	m.mu.Lock()
+	refused := m.refused[name]
+	m.mu.Unlock()
 	sum := sha256.New()
-	err = m.fetch(ctx, digest, maxModule, io.MultiWriter(file, sum))
+	signed, err := m.fetch(ctx, digest, refused, maxModule, io.MultiWriter(file, sum))
 	size, _ := file.Seek(0, io.SeekCurrent)
 	if cerr := file.Close(); err == nil {
 		err = cerr
@@ -146,8 +176,16 @@ func (m *Cache) store(ctx context.Context, digest, name string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	m.refuse(name, "") // the server has been told
 	if hex.EncodeToString(sum.Sum(nil)) != strings.TrimSuffix(name, ".wasm") {
 		return 0, ErrDigest
+	}
+	if err := m.believe(ctx, signed, digest, size); err != nil {
+		m.refuse(name, err.Error())
+		return 0, err
+	}
+	if err := m.keepSigned(name, signed); err != nil {
+		return 0, err
 	}
 	if err := m.root.Rename(temp, name); err != nil {
 		return 0, fmt.Errorf("store module: %w", err)
@@ -167,7 +205,7 @@ func (m *Cache) evict(keep string) {
 	for name := range m.used {
 		names = append(names, name)
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(m.used[a].UnixNano(), m.used[b].UnixNano()) })
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(m.used[a], m.used[b]) })
 	for _, name := range names {
 		if m.bytes <= m.max {
 			return
@@ -181,11 +219,14 @@ func (m *Cache) evict(keep string) {
 func (m *Cache) remove(name string) {
 	m.bytes -= m.sizes[name]
 	m.root.Remove(name)
+	m.root.Remove(signedName(name))
 	delete(m.used, name)
 	delete(m.sizes, name)
+	delete(m.signed, name)
 }
 
-// Load returns a module. A file that does not match its name any more is removed and fetched again.
+// Load returns a module. A file that does not match its name any more, or whose signature is not believed, is removed
+// and fetched again, once.
 func (m *Cache) Load(ctx context.Context, digest string) ([]byte, error) {
 	name, err := fileName(digest)
 	if err != nil {
@@ -195,14 +236,40 @@ func (m *Cache) Load(ctx context.Context, digest string) ([]byte, error) {
 		if _, err := m.Ensure(ctx, digest); err != nil {
 			return nil, err
 		}
-		raw, err := m.root.ReadFile(name)
-		sum := sha256.Sum256(raw)
-		if err == nil && hex.EncodeToString(sum[:]) == strings.TrimSuffix(name, path.Ext(name)) {
+		var raw []byte
+		if raw, err = m.read(ctx, digest, name); err == nil {
 			return raw, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		m.mu.Lock()
 		m.remove(name)
+		m.refused[name] = err.Error()
 		m.mu.Unlock()
 	}
-	return nil, ErrDigest
+	return nil, err
 }
+
+// read reads a module that is on disk and checks it.
+func (m *Cache) read(ctx context.Context, digest, name string) ([]byte, error) {
+	raw, err := m.root.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read module: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	if hex.EncodeToString(sum[:]) != strings.TrimSuffix(name, path.Ext(name)) {
+		return nil, errChanged
+	}
+	signed := m.readSigned(name)
+	if err := m.believe(ctx, signed, digest, int64(len(raw))); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.signed[name] = signed
+	return raw, nil
+}
+
+// errChanged says that a file is not what was stored.
+var errChanged = octopus.Errorf(octopus.CodeInvalid, "The module on the agent's disk was changed: its digest differs.")

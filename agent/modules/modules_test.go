@@ -10,10 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
+	"octopus/internal/wire"
 	"octopus/wasmplugins"
 )
 
@@ -34,22 +34,23 @@ func TestModuleCache(t *testing.T) {
 	dir := t.TempDir()
 	var fetched atomic.Int32
 	shelf := map[string][]byte{}
-	fetch := func(_ context.Context, digest string, _ int64, w io.Writer) error {
+	fetch := func(_ context.Context, digest, _ string, _ int64, w io.Writer) (wire.SignedModule, error) {
 		fetched.Add(1)
 		raw, ok := shelf[digest]
 		if !ok {
-			return errors.New("there is no such module")
+			return wire.SignedModule{}, errors.New("there is no such module")
 		}
 		_, err := w.Write(raw)
-		return err
+		return wire.SignedModule{}, err
 	}
+	unsigned := func(context.Context, wire.SignedModule) error { return nil }
 	var digests []string
 	for i := range 4 {
 		raw := bytes.Repeat([]byte{byte(i)}, 1000)
 		digests = append(digests, wasmplugins.Digest(raw))
 		shelf[digests[i]] = raw
 	}
-	m, err := Open(openRoot(t, dir), 2500, fetch)
+	m, err := Open(openRoot(t, dir), 2500, fetch, unsigned)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,9 +71,8 @@ func TestModuleCache(t *testing.T) {
 		if _, err := m.Ensure(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond) // the order is by time of use
 	}
-	list, _ := os.ReadDir(dir)
+	list, _ := filepath.Glob(filepath.Join(dir, "*.wasm"))
 	if len(list) != 2 || m.bytes != 2000 {
 		t.Errorf("%d files, %d bytes", len(list), m.bytes)
 	}
@@ -91,7 +91,7 @@ func TestModuleCache(t *testing.T) {
 	if _, err := m.Load(t.Context(), wasmplugins.Digest([]byte("none"))); err == nil {
 		t.Error("a module that nobody has")
 	}
-	again, err := Open(openRoot(t, dir), 2500, fetch)
+	again, err := Open(openRoot(t, dir), 2500, fetch, unsigned)
 	if err != nil || len(again.used) != 2 {
 		t.Errorf("after a restart: %v %v", again.used, err)
 	}

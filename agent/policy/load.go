@@ -123,10 +123,20 @@ func (r *reader) capability(c *Capabilities, key string, v *yaml.Node) bool {
 		c.Host = r.host(v)
 	case "kv":
 		c.KV = r.boolean(v, key)
+	case "secrets":
+		c.Secrets = r.names(v, key)
+	case "user_params":
+		c.UserParams = r.names(v, key)
 	case "cache":
 		r.fail(v, "cache needs no permission: it is the plugin's own corner of the server.")
-	case "files", "exec", "secrets", "env":
-		r.fail(v, "this version of the agent does not offer %s.", key)
+	case "files":
+		c.Files = r.files(v)
+	case "env":
+		c.Env = r.env(v)
+	case "exec":
+		c.Exec = r.exec(v)
+	case "script":
+		c.Script = r.script(v)
 	default:
 		return false
 	}

@@ -6,6 +6,14 @@
 //	  net: true                         # as granted
 //	  host: [os, load]
 //	  kv: false
+//	  files: [{path: /var/log, mode: ro}]
+//	  env: {TZ: Europe/Berlin, HTTP_PROXY: null}   # null: the agent's own value
+//	  exec:                             # commands by the names that plugins call them
+//	    uptime: [/usr/bin/uptime]
+//	    restart: {command: [/usr/bin/systemctl, restart], args: ["web-[0-9]+"], timeout: 1m}
+//	  script: [sh]                      # on an agent that was started with --allow-scripts
+//	  secrets: [api_token]              # as manifests call them; true for all
+//	  user_params: true
 //	max_memory: 128MiB
 //	max_timeout: 5m
 //	file_outputs: false
@@ -23,7 +31,7 @@ import (
 )
 
 // Policy is the owner's word. The nil policy restricts nothing that was granted, except exec and files, which no
-// agent does without a policy that names them.
+// agent does without a policy that names them, and scripts, which it does only when it was started to.
 type Policy struct {
 	Text         string        // the file as it was read
 	Plugins      []string      // glob patterns; nil: every plugin
@@ -40,6 +48,14 @@ type Capabilities struct {
 	Net  *Web
 	Host []string // "*" for all
 	KV   bool
+
+	Files  []spec.File
+	Env    Env
+	Exec   map[string]Command
+	Script []string // interpreters, "*" for all
+
+	Secrets    []string // by the names in manifests; "*" for all
+	UserParams []string // categories; "*" for all
 }
 
 // Web restricts http.fetch, and tcp.probe with dns.lookup. A nil list restricts nothing.

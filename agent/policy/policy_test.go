@@ -85,7 +85,6 @@ func TestMistakes(t *testing.T) {
 		"capabilities:\n  net: {methods: [GET]}":  `net has no key "methods"`,
 		"capabilities:\n  http: {addresses: [x]}": "Line 2",
 		"capabilities:\n  host: [weather]":        "weather",
-		"capabilities:\n  exec: true":             "does not offer exec",
 		"capabilities:\n  kv: 1":                  "kv must be true or false",
 		"sandbox: full\nsandbox: basic":           "appears twice",
 		"a: [":                                    "line 1",

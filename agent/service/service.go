@@ -19,8 +19,8 @@ type Config struct {
 	// Name of the service. Defaults to "octopus-agent".
 	Name                            string
 	Server, TokenFile, Data, Policy string
-	CAFile                          string
-	Insecure                        bool
+	CAFile, Transport               string
+	Insecure, AllowScripts          bool
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -48,10 +48,14 @@ func (c Config) args() []string {
 	args := []string{"agent"}
 	for _, f := range []struct{ flag, value string }{
 		{"--server", c.Server}, {"--token-file", c.TokenFile}, {"--data", c.Data}, {"--policy", c.Policy}, {"--ca-file", c.CAFile},
+		{"--transport", c.Transport},
 	} {
 		if f.value != "" {
 			args = append(args, f.flag, f.value)
 		}
+	}
+	if c.AllowScripts {
+		args = append(args, "--allow-scripts")
 	}
 	if c.Insecure {
 		args = append(args, "--insecure")

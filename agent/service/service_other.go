@@ -15,18 +15,32 @@ import (
 	"octopus/internal/octopus"
 )
 
-const unitFolder = "/etc/systemd/system"
+// systemd is the service manager of this machine.
+type systemd struct {
+	units   string                     // folder of the units
+	running string                     // a folder that is there while systemd runs the machine
+	root    bool                       // this process may change units
+	ctl     func(args ...string) error // systemctl
+}
+
+func thisMachine() systemd {
+	return systemd{units: "/etc/systemd/system", running: "/run/systemd/system", root: os.Geteuid() == 0, ctl: systemctl}
+}
 
 // Run runs f as it is: only Windows asks a service to speak to its manager.
 func Run(ctx context.Context, f func(context.Context) error) error { return f(ctx) }
 
-func install(c Config, w io.Writer) error {
+func install(c Config, w io.Writer) error { return thisMachine().install(c, w) }
+
+func uninstall(name string, w io.Writer) error { return thisMachine().uninstall(name, w) }
+
+func (s systemd) install(c Config, w io.Writer) error {
 	command := strings.Join(append([]string{c.Executable}, c.args()...), " ")
-	if _, err := os.Stat("/run/systemd/system"); err != nil {
+	if _, err := os.Stat(s.running); err != nil {
 		return octopus.Errorf(octopus.CodeUnavailable,
 			"This machine does not run systemd. Have your service manager run: %s", command)
 	}
-	if os.Geteuid() != 0 {
+	if !s.root {
 		return octopus.Errorf(octopus.CodeDenied, "Installing a service needs root. Run the same command with sudo.")
 	}
 	plain := c // the unit has its own folder and token file
@@ -38,13 +52,13 @@ func install(c Config, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(unitFolder, c.Name+".service")
+	path := filepath.Join(s.units, c.Name+".service")
 	if err := os.WriteFile(path, []byte(unit), 0o644); err != nil {
 		return octopus.Errorf(octopus.CodeDenied, "The unit %s cannot be written: %v.", path, err)
 	}
 	fmt.Fprintln(w, "wrote", path)
 	for _, args := range [][]string{{"daemon-reload"}, {"enable", c.Name}, {"restart", c.Name}} {
-		if err := systemctl(args...); err != nil {
+		if err := s.ctl(args...); err != nil {
 			return err
 		}
 	}
@@ -52,22 +66,22 @@ func install(c Config, w io.Writer) error {
 	return nil
 }
 
-func uninstall(name string, w io.Writer) error {
-	path := filepath.Join(unitFolder, name+".service")
+func (s systemd) uninstall(name string, w io.Writer) error {
+	path := filepath.Join(s.units, name+".service")
 	if _, err := os.Stat(path); err != nil {
 		return octopus.Errorf(octopus.CodeNotFound, "There is no service %s on this machine.", name)
 	}
-	if os.Geteuid() != 0 {
+	if !s.root {
 		return octopus.Errorf(octopus.CodeDenied, "Removing a service needs root. Run the same command with sudo.")
 	}
-	if err := systemctl("disable", "--now", name); err != nil {
+	if err := s.ctl("disable", "--now", name); err != nil {
 		return err
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("remove unit: %w", err)
 	}
 	fmt.Fprintf(w, "%s is removed. Its data is still there.\n", name)
-	return systemctl("daemon-reload")
+	return s.ctl("daemon-reload")
 }
 
 func systemctl(args ...string) error {

@@ -2,8 +2,6 @@ package spool
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"octopus/internal/disk"
 	"octopus/internal/wire"
 )
 
@@ -23,7 +22,7 @@ type Log struct {
 	fence     int64
 
 	seq    int64 // of the newest chunk
-	file   *os.File
+	file   disk.File
 	size   int64
 	chunks []chunk // not acknowledged, in order
 	sent   int     // how many of them were sent in this session
@@ -39,18 +38,6 @@ type Log struct {
 
 // chunk is where a chunk lies in the file.
 type chunk struct{ seq, at, n int64 }
-
-// stored is a chunk on disk: one line of JSON.
-type stored struct {
-	Seq     int64        `json:"seq"`
-	Attempt int          `json:"attempt,omitempty"`
-	Lines   []storedLine `json:"lines"`
-}
-
-type storedLine struct {
-	At   int64  `json:"at"` // Unix milliseconds
-	Text string `json:"text"`
-}
 
 // Write adds lines. The first line of a log is sent at once, later ones within 100 ms.
 func (l *Log) Write(lines []Line) {
@@ -118,16 +105,15 @@ func (l *Log) flush() {
 
 // store appends a chunk to the file.
 func (l *Log) store(c stored) error {
-	raw, err := json.Marshal(c)
+	raw, err := encode(c)
 	if err != nil {
 		return err
 	}
-	raw = append(raw, '\n')
 	if !l.spool.room(int64(len(raw))) {
 		return os.ErrExist // any error: the lines are counted as missing
 	}
 	if l.file == nil {
-		if l.file, err = l.spool.root.OpenFile(l.name(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		if l.file, err = l.spool.folder.OpenFile(l.name(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 			return err
 		}
 	}
@@ -197,7 +183,7 @@ func (l *Log) tidy() {
 
 func (l *Log) read(c *chunk) ([]storedLine, error) {
 	if l.file == nil {
-		file, err := l.spool.root.OpenFile(l.name(), os.O_RDWR, 0)
+		file, err := l.spool.folder.OpenFile(l.name(), os.O_RDWR, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -207,11 +193,8 @@ func (l *Log) read(c *chunk) ([]storedLine, error) {
 	if _, err := l.file.ReadAt(raw, c.at); err != nil {
 		return nil, err
 	}
-	var v stored
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, err
-	}
-	return v.Lines, nil
+	v, err := decode(raw)
+	return v.Lines, err
 }
 
 // message is a chunk as it travels. Ages count from now, so that they are right however late it is sent.
@@ -235,12 +218,7 @@ func (l *Log) closeFile() {
 
 // load finds the logs of an earlier process. Their executions have ended: the process that ran them is gone.
 func (s *Spool) load() error {
-	dir, err := s.root.Open(".")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	list, err := dir.ReadDir(-1)
+	list, err := s.folder.ReadDir(".")
 	if err != nil {
 		return err
 	}
@@ -251,12 +229,12 @@ func (s *Spool) load() error {
 		}
 		info, err := entry.Info()
 		if err != nil || s.now().Sub(info.ModTime()) > maxAge {
-			s.root.Remove(entry.Name())
+			_ = s.folder.Remove(entry.Name())
 			continue
 		}
 		l := &Log{spool: s, execution: execution, fence: fence, closed: true}
 		if err := l.index(); err != nil || len(l.chunks) == 0 {
-			s.root.Remove(entry.Name())
+			_ = s.folder.Remove(entry.Name())
 			continue
 		}
 		s.bytes += l.size
@@ -267,7 +245,7 @@ func (s *Spool) load() error {
 
 // index reads where the chunks of a file lie, up to the first that is torn.
 func (l *Log) index() error {
-	file, err := l.spool.root.Open(l.name())
+	file, err := l.spool.folder.OpenFile(l.name(), os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -275,8 +253,11 @@ func (l *Log) index() error {
 	r := bufio.NewReader(io.LimitReader(file, l.spool.max))
 	for {
 		raw, err := r.ReadBytes('\n')
-		var v stored
-		if err != nil || json.Unmarshal(bytes.TrimSpace(raw), &v) != nil || v.Seq <= l.seq {
+		if err != nil {
+			return nil
+		}
+		v, err := decode(raw)
+		if err != nil || v.Seq <= l.seq {
 			return nil
 		}
 		l.seq, l.attempt = v.Seq, v.Attempt

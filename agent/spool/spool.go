@@ -7,12 +7,12 @@ package spool
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"octopus/internal/disk"
 	"octopus/internal/wire"
 )
 
@@ -42,9 +42,9 @@ type Sender func(*wire.Log) bool
 
 // Spool keeps the logs of one agent. Its methods may be called from any goroutine.
 type Spool struct {
-	root *os.Root         // static
-	max  int64            // static
-	now  func() time.Time // static
+	folder disk.Folder      // static
+	max    int64            // static
+	now    func() time.Time // static
 
 	mu       sync.Mutex // guards what follows
 	logs     []*Log     // the oldest first
@@ -53,12 +53,12 @@ type Spool struct {
 	send     Sender // nil: not connected
 }
 
-// Open reads what an earlier process left in root. A max of 0 is DefaultMax.
-func Open(root *os.Root, max int64, now func() time.Time) (*Spool, error) {
+// Open reads what an earlier process left in a folder. A max of 0 is DefaultMax.
+func Open(folder disk.Folder, max int64, now func() time.Time) (*Spool, error) {
 	if max <= 0 {
 		max = DefaultMax
 	}
-	s := &Spool{root: root, max: max, now: now}
+	s := &Spool{folder: folder, max: max, now: now}
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("open log spool: %w", err)
 	}
@@ -159,7 +159,7 @@ func (s *Spool) room(n int64) bool {
 // remove forgets a log and its file.
 func (s *Spool) remove(l *Log) {
 	l.closeFile()
-	s.root.Remove(l.name())
+	_ = s.folder.Remove(l.name())
 	s.bytes -= l.size
 	l.size = 0
 	s.logs = slices.DeleteFunc(s.logs, func(x *Log) bool { return x == l })

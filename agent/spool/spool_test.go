@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"octopus/internal/disk"
 	"octopus/internal/wire"
 )
 
@@ -64,7 +65,7 @@ func newSpool(t *testing.T, dir string, max int64) *Spool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(root, max, time.Now)
+	s, err := Open(disk.Root(root), max, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

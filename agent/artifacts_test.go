@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"octopus/internal/octopus"
+	"octopus/internal/wire"
+)
+
+// leaver offers the module that hands files over, and answers its question for a secret.
+func leaver(t *testing.T, h *hub, p *peer, change func(*wire.Offer)) {
+	t.Helper()
+	module, err := os.ReadFile(filepath.Join("testdata", "artifacts.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := offer(h.publish(module))
+	o.ArtifactBytes = wire.MaxArtifactBytes
+	o.Grant = json.RawMessage(`{"secrets":[{"name":"token","expose":"value"}]}`)
+	if change != nil {
+		change(o)
+	}
+	p.run(o)
+	call := next[*wire.Call](p)
+	p.send(&wire.Reply{ID: call.ID, Response: json.RawMessage(`{"value":"s3cret-value"}`)})
+}
+
+// TestArtifacts: what a plugin hands over reaches the server before its result, though that is a failure, and without
+// the secret, also where that came in two pieces. Nothing stays on the agent.
+func TestArtifacts(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a, _ := startAgent(t, h, nil)
+	p, _ := h.peer(nil)
+	leaver(t, h, p, nil)
+	r := next[*wire.Result](p)
+	if r.Outcome != octopus.Failed || r.ArtifactsSHA256 == "" || r.ArtifactsLost != "" {
+		t.Fatalf("the result is %+v", r)
+	}
+	h.mu.Lock()
+	raw := h.blobs[r.ArtifactsSHA256]
+	h.mu.Unlock()
+	list, err := wire.DecodeArtifacts(raw)
+	if err != nil || hexSum(raw) != r.ArtifactsSHA256 || len(list) != 2 {
+		t.Fatalf("%d artifacts of %q: %v", len(list), raw, err)
+	}
+	if note := list[0]; note.Name != "note.txt" || note.MediaType != "text/plain; charset=utf-8" || string(note.Data) != "It is [secret token]." {
+		t.Errorf("%s %s: %q", note.Name, note.MediaType, note.Data)
+	}
+	if cut := list[1]; cut.Name != "cut.bin" || cut.MediaType != "x/y" || string(cut.Data) != "\x00[secret token]" {
+		t.Errorf("%s %s: %q", cut.Name, cut.MediaType, cut.Data)
+	}
+	p.ack(r, wire.VerdictCommitted)
+	until(t, "nothing is left of them on the agent", func() bool {
+		waiting, err := os.ReadDir(filepath.Join(a.folder.path, dirArtifacts))
+		spooled, _ := filepath.Glob(filepath.Join(a.folder.path, dirSpool, "*"+suffixArtifacts))
+		return err == nil && len(waiting)+len(spooled) == 0
+	})
+}
+
+// TestArtifactsOfADryRun: they are told, not kept.
+func TestArtifactsOfADryRun(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	startAgent(t, h, nil)
+	p, _ := h.peer(nil)
+	leaver(t, h, p, func(o *wire.Offer) { o.DryRun = true })
+	r := next[*wire.Result](p)
+	if r.ArtifactsSHA256 != "" || r.ArtifactsLost != "" {
+		t.Errorf("a dry run left files: %+v", r)
+	}
+	contains(t, string(r.Intents), "keep the file note.txt (19 bytes) with the execution")
+	p.ack(r, wire.VerdictCommitted)
+}
+
+// TestArtifactsThatTheServerRefuses: the result goes without them, and says so.
+func TestArtifactsThatTheServerRefuses(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	startAgent(t, h, nil)
+	p, _ := h.peer(nil)
+	h.refuseWith(func(w http.ResponseWriter, path string) bool {
+		if !strings.HasPrefix(path, wire.PathBlobs) {
+			return false
+		}
+		problem(w, 413, "too_large", "That is too much.")
+		return true
+	})
+	leaver(t, h, p, nil)
+	r := next[*wire.Result](p)
+	if r.ArtifactsSHA256 != "" || !strings.Contains(string(r.Response), "It failed.") {
+		t.Errorf("the result is %+v", r)
+	}
+	contains(t, r.ArtifactsLost, "That is too much.")
+	p.ack(r, wire.VerdictCommitted)
+}

@@ -1,0 +1,26 @@
+;; Reads a secret, hands over two files with artifact.put, one of them in two
+;; pieces that cut the secret's value in two, tries a third under a name that
+;; leads elsewhere, and fails.
+(module
+  (import "octopus_v1" "call" (func $call (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "secret.get")
+  (data (i32.const 16) "{\"name\":\"token\"}")
+  (data (i32.const 64) "artifact.put")
+  (data (i32.const 128) "{\"name\":\"note.txt\",\"body\":\"It is s3cret-value.\"}")
+  (data (i32.const 256) "{\"name\":\"cut.bin\",\"content_type\":\"x/y\",\"body_base64\":\"AHMzY3Jl\"}")
+  (data (i32.const 384) "{\"name\":\"cut.bin\",\"append\":true,\"body\":\"t-value\"}")
+  (data (i32.const 512) "{\"name\":\"../escape\",\"body\":\"no\"}")
+  (data (i32.const 640) "{\"status_code\":500,\"message\":\"It failed.\"}")
+  (func $op (param i32 i32)
+    (if (i32.lt_s (call $call (i32.const 64) (i32.const 12) (local.get 0) (local.get 1)) (i32.const 0)) (then (unreachable))))
+  (func (export "_start")
+    (drop (call $call (i32.const 0) (i32.const 10) (i32.const 16) (i32.const 16)))
+    (call $op (i32.const 128) (i32.const 48))
+    (call $op (i32.const 256) (i32.const 64))
+    (call $op (i32.const 384) (i32.const 49))
+    (call $op (i32.const 512) (i32.const 32))
+    (i32.store (i32.const 32) (i32.const 640))
+    (i32.store (i32.const 36) (i32.const 42))
+    (drop (call $fd_write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 48)))))
