@@ -19,21 +19,23 @@ const (
 
 // checkpointer copies the WAL in the background.
 type checkpointer struct {
+	store  *Store
 	db     *sql.DB
 	wake   chan struct{} // 1 deep: full means that it is awake already
 	ended  chan struct{}
 	finish atomic.Bool  // a pass is done: the writer should copy the rest
 	pages  atomic.Int64 // in the WAL, as of the last commit
+	pauses atomic.Int32 // a backup reads: nothing that it can see may be copied away
 }
 
 // startCheckpointer takes over checkpoints from the writer's connection.
 func startCheckpointer(path string, w *writer) (*checkpointer, error) {
-	db, err := sql.Open("sqlite3", sqliteDSN(path, -1000, false))
+	db, err := driver.Open(w.store.sqliteDSN(path, -1000, false), keepLog)
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	c := &checkpointer{db: db, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	c := &checkpointer{store: w.store, db: db, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	err = w.raw(func(conn *sqlite3.Conn) error {
 		conn.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
 			c.pages.Store(int64(pages))
@@ -52,8 +54,13 @@ func startCheckpointer(path string, w *writer) (*checkpointer, error) {
 func (c *checkpointer) loop() {
 	defer close(c.ended)
 	for range c.wake {
-		// A failure is the next pass's business: at worst the WAL grows until the writer copies it.
-		if _, err := c.db.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)"); err == nil {
+		if c.store.Err() != nil {
+			continue
+		}
+		// A failure is the next pass's business, unless it is one of a sync: at worst the WAL grows until the writer
+		// copies it.
+		_, err := c.db.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
+		if c.store.judge(err); err == nil {
 			c.finish.Store(true)
 		}
 	}
@@ -69,12 +76,12 @@ func (c *checkpointer) stop() {
 func (c *checkpointer) committed(w *writer) {
 	pages := c.pages.Load()
 	switch {
-	case pages < checkpointPages:
+	case pages < checkpointPages || c.pauses.Load() > 0 || w.store.Err() != nil:
 	case c.finish.Swap(false) || pages >= checkpointForce:
-		_ = w.raw(func(conn *sqlite3.Conn) error {
+		w.store.judge(w.raw(func(conn *sqlite3.Conn) error {
 			_, _, err := conn.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
 			return err // readers of old pages: the next pass tries again
-		})
+		}))
 		c.pages.Store(0) // until the next commit says how many there are
 	default:
 		select {
@@ -83,6 +90,9 @@ func (c *checkpointer) committed(w *writer) {
 		}
 	}
 }
+
+// pause stops checkpoints, or with -1 lets them go on.
+func (c *checkpointer) pause(n int32) { c.pauses.Add(n) }
 
 // raw gives access to the SQLite connection below the writer's.
 func (w *writer) raw(use func(*sqlite3.Conn) error) error {

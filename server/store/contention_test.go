@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"octopus/internal/octopus"
 	"octopus/server/store"
@@ -64,6 +66,71 @@ func TestClaimContention(t *testing.T) {
 			wg.Wait()
 		})
 	}
+}
+
+// TestACancelIsNotOverwritten: another server writes a cancel between the read and the write of a step, which then sees
+// it: neither status nor fence told it so.
+func TestACancelIsNotOverwritten(t *testing.T) {
+	t.Parallel()
+	servers := twoServers(t, storetest.Postgres(t))
+	made := storetest.NewRun(servers[0], 1, func(_ int, x *octopus.Execution) { storetest.Offered(x, "agt_1") })
+	if _, _, err := servers[0].CreateRun(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	id := made.Executions[0].ID
+	if _, err := servers[0].Step(t.Context(), id, storetest.Accept); err != nil {
+		t.Fatal(err)
+	}
+	cancel := func(x octopus.Execution, now time.Time) (store.Change, error) {
+		x.Cancelling, x.CancelledBy, x.CancelledAt = true, "ada", now
+		return store.Change{Next: x}, nil
+	}
+	again := func(x octopus.Execution, now time.Time) (store.Change, error) { // as a failure that may be tried again
+		if x.Cancelling {
+			return store.Change{}, store.ErrNoChange
+		}
+		if _, err := servers[0].Step(t.Context(), id, cancel); err != nil {
+			return store.Change{}, err
+		}
+		x.Status, x.Fence, x.QueuedAt = octopus.Queued, x.Fence+1, now
+		return store.Change{Next: x}, nil
+	}
+	x, err := servers[1].Step(t.Context(), id, again)
+	if err != nil || x.Status != octopus.Running || x.CancelledBy != "ada" {
+		t.Fatalf("%v: it is %s, cancelled by %q", err, x.Status, x.CancelledBy)
+	}
+	if x, err = servers[0].Execution(t.Context(), id); err != nil || x.Status != octopus.Running || !x.Cancelling {
+		t.Errorf("%v: it is stored as %s, cancelling: %t", err, x.Status, x.Cancelling)
+	}
+}
+
+// TestStepsInAnyOrder: servers that step the same executions at once, each in an order of its own, as they do when they
+// write why work waits, get in each other's way and still write everything.
+func TestStepsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	url := storetest.Postgres(t)
+	servers := append(twoServers(t, url), storetest.OpenURL(t, url))
+	made := storetest.NewRun(servers[0], 40, nil)
+	if _, _, err := servers[0].CreateRun(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for _, s := range servers {
+		for round := range 4 {
+			for _, i := range rand.Perm(len(made.Executions)) {
+				wg.Go(func() {
+					_, err := s.Step(t.Context(), made.Executions[i].ID, func(x octopus.Execution, now time.Time) (store.Change, error) {
+						x.Waiting = &octopus.Waiting{Code: "busy", Message: fmt.Sprint(round), Since: now}
+						return store.Change{Next: x}, nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+	}
+	wg.Wait()
 }
 
 // TestStepContention: two servers accept and cancel the same executions at once; each ends in one state, and all
@@ -160,4 +227,45 @@ func TestExpandContention(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLastAdminContention: two servers take the last two administrators away at once; one of them stays.
+func TestLastAdminContention(t *testing.T) {
+	t.Parallel()
+	for name, url := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			servers := twoServers(t, url(t))
+			stays := newAdmin(t, servers[0])
+			for round := range 20 {
+				pair := [2]string{stays, newAdmin(t, servers[0])}
+				var refused [2]error
+				var wg sync.WaitGroup
+				for i, s := range servers {
+					wg.Go(func() {
+						if round%2 == 0 {
+							refused[i] = s.DeleteUser(t.Context(), pair[i])
+							return
+						}
+						_, refused[i] = s.UpdateUser(t.Context(), pair[i], func(u *octopus.User) error { u.Active = false; return nil })
+					})
+				}
+				wg.Wait()
+				if (refused[0] == nil) == (refused[1] == nil) {
+					t.Fatalf("round %d: %v and %v", round, refused[0], refused[1])
+				}
+				if stays = pair[0]; refused[0] == nil {
+					stays = pair[1]
+				}
+			}
+		})
+	}
+}
+
+func newAdmin(t *testing.T, s *store.Store) string {
+	id := octopus.NewID(octopus.PrefixUser, s.Now())
+	if _, err := s.CreateUser(t.Context(), octopus.User{ID: id, Username: id, Role: octopus.RoleAdmin, Active: true, PasswordHash: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	return id
 }

@@ -22,7 +22,7 @@ type rollup struct {
 	status octopus.Status
 }
 
-// flush writes what the batch collected: each run and each roll-up row once, in a fixed order so that two
+// flush writes what the batch collected: each run, version on trial and roll-up row once, in a fixed order so that two
 // servers do not deadlock.
 func (t *tx) flush() error {
 	if err := t.later.flush(t); err != nil {
@@ -32,6 +32,9 @@ func (t *tx) flush() error {
 		return nil
 	}
 	runs, rolls := t.sums()
+	if err := t.countOutcomes(); err != nil {
+		return err
+	}
 	for _, id := range slices.Sorted(maps.Keys(runs)) {
 		if err := t.countRun(id, runs[id]); err != nil {
 			return err

@@ -48,8 +48,7 @@ func (t *tx) replayed(key *Idempotency, made string) (string, error) {
 		return "", t.store.fail("idempotency key", err)
 	}
 	if !bytes.Equal(hash, key.BodyHash) {
-		return "", octopus.Errorf(octopus.CodeConflict,
-			"This Idempotency-Key was used for another request. Use a new key, or send the same body again.")
+		return "", keyUsed()
 	}
 	return made, nil
 }

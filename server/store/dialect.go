@@ -16,6 +16,7 @@ type dialect struct {
 	begin      string
 	clockSQL   string // asks the database for the time in microseconds; "" uses ours
 	skipLocked string // ends a SELECT whose rows another server may be claiming
+	forUpdate  string // ends a SELECT whose rows stay as they are until the transaction ends
 	versionSQL string
 	sizeSQL    string
 }
@@ -33,6 +34,7 @@ var postgres = &dialect{
 	begin:      "BEGIN",
 	clockSQL:   "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
 	skipLocked: " FOR UPDATE SKIP LOCKED",
+	forUpdate:  " FOR UPDATE",
 	versionSQL: "SHOW server_version",
 	sizeSQL:    "SELECT pg_database_size(current_database())",
 }

@@ -13,7 +13,7 @@ import (
 var fixedColumns = []string{
 	"id", "run_id", "task_id", "task_name", "plugin", "plugin_version", "digest", "action", "mode", "bound_agent",
 	"pool", "max_attempts", "on_lost", "idempotent", "priority", "memory", "timeout", "lost_after", "created_at",
-	"retry_of", "created_by",
+	"retry_of", "created_by", "fuel", "dry_run", "on_trial",
 }
 
 var movingColumns = []string{
@@ -26,7 +26,7 @@ var movingColumns = []string{
 var executionColumns = strings.Join(append(append([]string{}, fixedColumns...), movingColumns...), ", ")
 
 const (
-	fixedCount  = 21
+	fixedCount  = 24
 	movingCount = 28
 	dueColumn   = movingCount // due_at comes after the moving columns and is computed
 )
@@ -42,7 +42,7 @@ func fixedValues(x *octopus.Execution) []any {
 	return []any{
 		x.ID, x.RunID, x.TaskID, clean(x.TaskName), x.Plugin, x.PluginVersion, x.Digest, x.Action, string(x.Mode),
 		x.BoundAgent, x.Pool, int64(x.MaxAttempts), string(x.OnLost), x.Idempotent, int64(x.Priority), int64(x.Memory),
-		x.Timeout.Microseconds(), x.LostAfter.Microseconds(), micros(x.CreatedAt), x.RetryOf, clean(x.CreatedBy),
+		x.Timeout.Microseconds(), x.LostAfter.Microseconds(), micros(x.CreatedAt), x.RetryOf, clean(x.CreatedBy), int64(x.Fuel), x.DryRun, x.OnTrial,
 	}
 }
 
@@ -85,7 +85,7 @@ func dueAt(x *octopus.Execution) int64 {
 type executionScan struct {
 	x                 octopus.Execution
 	mode, lost, state string
-	memory            int64
+	memory, fuel      int64
 	progress, waiting string
 	excluded, usage   string
 	code, message     string
@@ -96,7 +96,7 @@ func (e *executionScan) targets() []any {
 	x := &e.x
 	return []any{&x.ID, &x.RunID, &x.TaskID, &x.TaskName, &x.Plugin, &x.PluginVersion, &x.Digest, &x.Action, &e.mode,
 		&x.BoundAgent, &x.Pool, &x.MaxAttempts, &e.lost, &x.Idempotent, &x.Priority, &e.memory, durationInto{&x.Timeout},
-		durationInto{&x.LostAfter}, timeInto{&x.CreatedAt}, &x.RetryOf, &x.CreatedBy,
+		durationInto{&x.LostAfter}, timeInto{&x.CreatedAt}, &x.RetryOf, &x.CreatedBy, &e.fuel, &x.DryRun, &x.OnTrial,
 		&e.excluded, &x.AgentID, &x.AgentName, &e.state, &x.Silent, &x.Cancelling, &x.Fence, &x.Attempt, &e.progress,
 		&e.waiting, &e.code, &e.message, &x.StatusCode, &x.Message, &e.usage, timeInto{&x.QueuedAt},
 		timeInto{&x.OfferedAt}, timeInto{&x.GoAt}, timeInto{&x.StartedAt}, timeInto{&x.FinishedAt},
@@ -116,7 +116,7 @@ func scanExecution(row scanner) (octopus.Execution, error) {
 func (e *executionScan) decode() (octopus.Execution, error) {
 	x := &e.x
 	x.Mode, x.OnLost, x.Status = octopus.TargetMode(e.mode), octopus.OnLost(e.lost), octopus.Status(e.state)
-	x.Memory = uint64(e.memory)
+	x.Memory, x.Fuel = uint64(e.memory), uint64(e.fuel)
 	if e.code != "" || e.message != "" {
 		x.Reason = &octopus.Reason{Code: e.code, Message: e.message}
 	}
@@ -181,6 +181,7 @@ type usageRow struct {
 	Calls    int    `json:"h,omitempty"`
 	Log      int64  `json:"l,omitempty"`
 	Output   int64  `json:"o,omitempty"`
+	Fuel     uint64 `json:"f,omitempty"`
 }
 
 func usageText(u octopus.Usage) string {
@@ -188,12 +189,12 @@ func usageText(u octopus.Usage) string {
 		return ""
 	}
 	return encode(usageRow{u.DownloadTime.Microseconds(), u.CompileTime.Microseconds(), u.ReadyTime.Microseconds(),
-		u.GuestTime.Microseconds(), u.PeakMemory, u.HostCalls, u.LogBytes, u.OutputBytes})
+		u.GuestTime.Microseconds(), u.PeakMemory, u.HostCalls, u.LogBytes, u.OutputBytes, u.Fuel})
 }
 
 func (u usageRow) usage() octopus.Usage {
 	us := time.Microsecond
 	return octopus.Usage{DownloadTime: time.Duration(u.Download) * us, CompileTime: time.Duration(u.Compile) * us,
 		ReadyTime: time.Duration(u.Ready) * us, GuestTime: time.Duration(u.Guest) * us, PeakMemory: u.Peak,
-		HostCalls: u.Calls, LogBytes: u.Log, OutputBytes: u.Output}
+		HostCalls: u.Calls, LogBytes: u.Log, OutputBytes: u.Output, Fuel: u.Fuel}
 }

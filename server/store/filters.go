@@ -23,12 +23,13 @@ type NewRun struct {
 
 // Change is what one step does to an execution.
 type Change struct {
-	Next     octopus.Execution     // nil Params and Response leave the stored ones
-	Events   []octopus.Event       // ExecutionID and a zero At are filled in
-	Attempt  *octopus.Attempt      // inserted or updated by number
-	Results  []octopus.NamedResult // replace those of the same name
-	Cache    []octopus.CacheEntry  // put into the shared cache rows
-	Evidence json.RawMessage       // a late result, kept beside the execution
+	Next      octopus.Execution     // nil Params and Response leave the stored ones
+	Events    []octopus.Event       // ExecutionID and a zero At are filled in
+	Attempt   *octopus.Attempt      // inserted or updated by number
+	Results   []octopus.NamedResult // replace those of the same name
+	Artifacts []octopus.Artifact    // replace those of the same name and attempt; without data they are empty files
+	Cache     []octopus.CacheEntry  // put into the shared cache rows
+	Evidence  json.RawMessage       // a late result, kept beside the execution
 }
 
 // ClaimQuery asks for queued executions that some agents may run.
@@ -76,6 +77,7 @@ type TaskFilter struct {
 	Plugin   string
 	Enabled  *bool
 	Selector string // over the task's labels
+	Deleted  bool   // those that were deleted instead, in the order of their creation
 }
 
 // AgentFilter narrows a list of agents. Zero fields do not.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"octopus/internal/octopus"
 )
@@ -29,17 +30,27 @@ func (s *Store) Executions(ctx context.Context, f ExecutionFilter, p Page) (item
 		if !status.Valid() {
 			return nil, "", octopus.InvalidField("status", "There is no execution status %q.", status)
 		}
-		h.split = append(h.split, statusTerm(status))
+		h.split = append(h.split, statusTerm(status, failures))
 	}
 	items, next, err = h.page(ctx, s.reads, p)
 	return items, next, s.fail("executions", err)
 }
 
-// statusTerm is the condition of one status, as a literal so that the partial index applies.
-func statusTerm[S ~string](status S) string {
+// failures and failedRuns are the conditions of the partial indexes of what did not succeed.
+const (
+	failures   = " AND status IN ('failed', 'timed_out', 'cancelled', 'lost', 'expired', 'rejected')"
+	failedRuns = " AND status IN ('failed', 'cancelled')"
+)
+
+// statusTerm is the condition of one status, as a literal so that the partial indexes apply. ended is the condition
+// of what ended without success.
+func statusTerm[S ~string](status S, ended string) string {
 	term := "status = '" + string(status) + "'"
 	if string(status) != string(octopus.Succeeded) {
 		term += notSucceeded
+	}
+	if strings.Contains(ended, "'"+string(status)+"'") {
+		term += ended
 	}
 	return "(" + term + ")"
 }
@@ -65,7 +76,7 @@ func (s *Store) Runs(ctx context.Context, f RunFilter, p Page) (items []octopus.
 		if !slices.Contains(runStatuses, status) {
 			return nil, "", octopus.InvalidField("status", "There is no run status %q.", status)
 		}
-		h.split = append(h.split, statusTerm(status))
+		h.split = append(h.split, statusTerm(status, failedRuns))
 	}
 	items, next, err = h.page(ctx, s.reads, p)
 	return items, next, s.fail("runs", err)

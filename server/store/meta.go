@@ -53,6 +53,22 @@ func (s *Store) SetMeta(ctx context.Context, key, value string) error {
 	})
 }
 
+// ChangeMeta replaces a setting by what change makes of it, "" where there is none, in one transaction. change may be
+// called again.
+func (s *Store) ChangeMeta(ctx context.Context, key string, change func(string) (string, error)) error {
+	return s.write(ctx, func(t *tx) error {
+		value, err := one[string](t.row(ctx, readMeta, key))
+		if err != nil && !isNoRow(err) {
+			return s.fail("setting", err)
+		}
+		if value, err = change(value); err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, clean(value))
+		return s.fail("setting", err)
+	})
+}
+
 // TakeMeta reads a setting and removes it, so that only one caller gets it: for secrets that are used once.
 func (s *Store) TakeMeta(ctx context.Context, key string) (string, error) {
 	var value string

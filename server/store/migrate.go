@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -46,24 +47,55 @@ func (s *Store) migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return s.migrationError(ctx, db, newest, err)
+	give := time.Now().Add(migrateWithin)
+	for seen := version; ; seen = version {
+		if _, err = provider.Up(ctx); err == nil {
+			return nil
+		}
+		busy := isBusy(err)
+		if version, err = s.migrationError(ctx, db, newest, err); err == nil {
+			return nil
+		}
+		if version > seen {
+			give = time.Now().Add(migrateWithin)
+		}
+		var known *octopus.Error
+		if errors.As(err, &known) && !busy || time.Now().After(give) || !pause(ctx, migratePause) {
+			return err
+		}
 	}
-	return nil
 }
 
-// migrationError explains why a migration failed. Another server may have run the same one at the same time:
-// then the schema is up to date after all.
-func (s *Store) migrationError(ctx context.Context, db *sql.DB, newest int64, err error) error {
-	var version int64
+// Several servers may be started on a new database at once: one migrates, and the others wait for it, for as long as
+// it gets on.
+const (
+	migrateWithin = 15 * time.Second // since the last step of whoever migrates
+	migratePause  = 100 * time.Millisecond
+)
+
+// pause waits; false: ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// migrationError explains why a migration failed, and says how far the schema is. Another server may have run the same
+// one at the same time: then it is up to date after all.
+func (s *Store) migrationError(ctx context.Context, db *sql.DB, newest int64, err error) (version int64, _ error) {
 	if db.QueryRowContext(ctx, schemaVersionSQL).Scan(&version) == nil && version == newest {
-		return nil
+		return version, nil
 	}
 	var known *octopus.Error
 	if translated := s.translate(err); errors.As(translated, &known) {
-		return known
+		return version, known
 	}
-	return fmt.Errorf("migration of %s: %w", s.name, err)
+	return version, fmt.Errorf("migration of %s: %w", s.name, err)
 }
 
 // newestMigration reads the highest number among the embedded files.

@@ -94,7 +94,12 @@ func (s *Store) Tasks(ctx context.Context, f TaskFilter, p Page) (items []octopu
 	}
 	n := named[octopus.Task]{selectSQL: "SELECT " + taskColumns + " FROM tasks", column: "name", scan: scanTask,
 		name: func(t *octopus.Task) string { return t.Name }}
-	n.where.add("deleted_at = 0")
+	if f.Deleted { // their names need not be unique
+		n.where.add("deleted_at > 0")
+		n.column, n.name = "id", func(t *octopus.Task) string { return t.ID }
+	} else {
+		n.where.add("deleted_at = 0")
+	}
 	if f.Folder != "" {
 		n.where.add("folder = ?", f.Folder)
 	}

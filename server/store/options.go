@@ -19,6 +19,8 @@ type Options struct {
 	Now func() time.Time
 	// ServerID names this server's roll-up rows, so that two servers do not fight for one. Defaults to a random one.
 	ServerID string
+
+	files files // of tests
 }
 
 // Health is how the database is doing.
@@ -29,6 +31,7 @@ type Health struct {
 	SizeBytes     int64
 	Queue         int  // writes that wait for the writer
 	NoSpace       bool // the latest write failed because the disk is full
+	Damaged       bool // a part of it could not be read
 }
 
 // Server is one server process and its lease. A lease is valid for 15 s after its last renewal.

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/semver"
 
@@ -12,10 +14,11 @@ import (
 // PublishVersion stores a module under name@version. Publishing the same bytes again changes nothing; other
 // bytes under a published version are CodeConflict. source is "builtin" or "uploaded".
 func (s *Store) PublishVersion(ctx context.Context, v octopus.PluginVersion, source, description string, module []byte) error {
-	return s.write(ctx, func(t *tx) error { return t.publishVersion(v, source, description, module) })
+	return s.write(ctx, func(t *tx) error { return t.publishVersion(v, source, description, v.CreatedBy, module) })
 }
 
-func (t *tx) publishVersion(v octopus.PluginVersion, source, description string, module []byte) error {
+// publishVersion is PublishVersion; by is who decided that it is published.
+func (t *tx) publishVersion(v octopus.PluginVersion, source, description, by string, module []byte) error {
 	ctx, s := context.Background(), t.store
 	digest, err := one[string](t.row(ctx, "SELECT digest FROM plugin_versions WHERE plugin = ? AND version = ?", v.Plugin, v.Version))
 	switch {
@@ -32,6 +35,12 @@ func (t *tx) publishVersion(v octopus.PluginVersion, source, description string,
 	if v.Status == "" {
 		v.Status = octopus.VersionPublished
 	}
+	told := octopus.PluginEvent{Plugin: v.Plugin, Version: v.Version, Digest: v.Digest, Kind: octopus.PluginPublished, Actor: by}
+	if v.Ring == "" {
+		v.Ring = octopus.RingAll
+	} else if v.Ring != octopus.RingAll {
+		v.RingAt, v.RingBy, told.Message = t.now, by, string(v.Ring)
+	}
 	_, err = t.exec(`INSERT INTO plugins (id, name, description, source, enabled, created_at) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET description = excluded.description`,
 		octopus.NewID(octopus.PrefixPlugin, t.now), v.Plugin, clean(description), source, true, micros(t.now))
@@ -39,11 +48,21 @@ ON CONFLICT (name) DO UPDATE SET description = excluded.description`,
 		_, err = t.exec("INSERT INTO modules (digest, data) VALUES (?, ?) ON CONFLICT DO NOTHING", v.Digest, notNil(module))
 	}
 	if err == nil {
-		_, err = t.exec("INSERT INTO plugin_versions ("+versionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", v.Plugin, v.Version, v.Digest, v.Size,
-			string(v.Status), clean(v.Author), clean(v.License), clean(string(v.Manifest)), micros(v.CreatedAt), clean(v.CreatedBy))
+		_, err = t.exec("INSERT INTO plugin_versions ("+versionColumns+") VALUES ("+marks(16)+")", v.Plugin, v.Version, v.Digest, v.Size,
+			string(v.Status), clean(v.Author), clean(v.License), clean(string(v.Manifest)), micros(v.CreatedAt), clean(v.CreatedBy),
+			string(v.Ring), false, "", micros(v.RingAt), clean(v.RingBy), 0)
 	}
 	if isUnique(err) {
 		return octopus.Errorf(octopus.CodeConflict, "This module is published already under another name or version.")
+	}
+	if err == nil {
+		err = t.putSignatures(v.Digest, v.Signatures)
+	}
+	if err == nil {
+		err = t.pluginEvent(told)
+	}
+	if err == nil && v.Ring != octopus.RingAll {
+		err = t.forgetOutcomes(v.Plugin, "")
 	}
 	t.hintPlugin(v.Plugin)
 	return s.fail("plugin version", err)
@@ -62,9 +81,11 @@ func (t *tx) hintPlugin(name string) {
 	t.hint("cache:plugins", "")
 }
 
-const versionColumns = "plugin, version, digest, size, status, author, license, manifest, created_at, created_by"
+const versionColumns = `plugin, version, digest, size, status, author, license, manifest, created_at, created_by,
+ring, held, ring_note, ring_at, ring_by, watch_until`
 
 const selectVersions = `SELECT plugin, version, plugin_versions.digest, size, status, author, license, manifest, created_at, created_by,
+ring, held, ring_note, ring_at, ring_by, watch_until,
 coalesce(capabilities, ''), coalesce(granted_by, ''), coalesce(granted_at, 0)
 FROM plugin_versions LEFT JOIN grants ON grants.digest = plugin_versions.digest`
 
@@ -72,7 +93,7 @@ func scanVersion(row scanner) (octopus.PluginVersion, error) {
 	var v octopus.PluginVersion
 	var g octopus.Grant
 	err := row.Scan(&v.Plugin, &v.Version, &v.Digest, &v.Size, &v.Status, &v.Author, &v.License, rawInto{&v.Manifest}, timeInto{&v.CreatedAt},
-		&v.CreatedBy, rawInto{&g.Capabilities}, &g.GrantedBy, timeInto{&g.GrantedAt})
+		&v.CreatedBy, &v.Ring, &v.Held, &v.RingNote, timeInto{&v.RingAt}, &v.RingBy, timeInto{&v.WatchUntil}, rawInto{&g.Capabilities}, &g.GrantedBy, timeInto{&g.GrantedAt})
 	if !g.GrantedAt.IsZero() {
 		g.Digest = v.Digest
 		v.Grant = &g
@@ -165,22 +186,31 @@ func (s *Store) Module(ctx context.Context, digest string) ([]byte, error) {
 }
 
 // SetPluginEnabled allows or refuses new work for a plugin.
-func (s *Store) SetPluginEnabled(ctx context.Context, name string, enabled bool) error {
-	return s.changePlugin(ctx, name, name, "UPDATE plugins SET enabled = ? WHERE name = ?", enabled, name)
+func (s *Store) SetPluginEnabled(ctx context.Context, name string, enabled bool, by string) error {
+	e := octopus.PluginEvent{Plugin: name, Kind: octopus.PluginSwitched, Actor: by, Message: "disabled"}
+	if enabled {
+		e.Message = "enabled"
+	}
+	return s.changePlugin(ctx, e, "UPDATE plugins SET enabled = ? WHERE name = ?", enabled, name)
 }
 
 // SetVersionStatus moves a version through its life.
-func (s *Store) SetVersionStatus(ctx context.Context, name, version string, status octopus.VersionStatus) error {
-	return s.changePlugin(ctx, name, name+" "+version, "UPDATE plugin_versions SET status = ? WHERE plugin = ? AND version = ?", string(status), name, version)
+func (s *Store) SetVersionStatus(ctx context.Context, name, version string, status octopus.VersionStatus, by string) error {
+	e := octopus.PluginEvent{Plugin: name, Version: version, Kind: octopus.PluginStatusChanged, Actor: by, Message: string(status)}
+	return s.changePlugin(ctx, e, "UPDATE plugin_versions SET status = ? WHERE plugin = ? AND version = ?", string(status), name, version)
 }
 
-func (s *Store) changePlugin(ctx context.Context, name, what, query string, args ...any) error {
+// changePlugin changes one row and notes it in the plugin's history.
+func (s *Store) changePlugin(ctx context.Context, e octopus.PluginEvent, query string, args ...any) error {
 	return s.write(ctx, func(t *tx) error {
 		n, err := t.exec(query, args...)
 		if err == nil && n == 0 {
-			return octopus.Errorf(octopus.CodeNotFound, "There is no plugin %q.", what)
+			return octopus.Errorf(octopus.CodeNotFound, "There is no plugin %q.", strings.TrimSpace(e.Plugin+" "+e.Version))
 		}
-		t.hintPlugin(name)
+		if err == nil {
+			err = t.pluginEvent(e)
+		}
+		t.hintPlugin(e.Plugin)
 		return s.fail("plugin", err)
 	})
 }
@@ -194,9 +224,35 @@ func (s *Store) PutGrant(ctx context.Context, g octopus.Grant) error {
 		_, err := t.exec(`INSERT INTO grants (digest, capabilities, granted_by, granted_at) VALUES (?, ?, ?, ?)
 ON CONFLICT (digest) DO UPDATE SET capabilities = excluded.capabilities, granted_by = excluded.granted_by, granted_at = excluded.granted_at`,
 			g.Digest, clean(string(g.Capabilities)), clean(g.GrantedBy), micros(g.GrantedAt))
+		if err == nil {
+			err = t.grantEvent(g)
+		}
 		t.hintPlugin("")
 		return s.fail("grant", err)
 	})
+}
+
+// grantEvent notes a grant in the history of the plugin that it is about. An empty one takes everything away.
+func (t *tx) grantEvent(g octopus.Grant) error {
+	v, err := scanVersion(t.row(context.Background(), selectVersions+" WHERE plugin_versions.digest = ?", g.Digest))
+	if isNoRow(err) {
+		return nil
+	}
+	e := octopus.PluginEvent{Plugin: v.Plugin, Version: v.Version, Digest: g.Digest, Kind: octopus.PluginGranted, Actor: g.GrantedBy, Message: string(g.Capabilities)}
+	var asks struct{ Capabilities json.RawMessage }
+	if err == nil {
+		err = json.Unmarshal(v.Manifest, &asks)
+	}
+	if e.Message == "{}" {
+		e.Message = ""
+		if len(asks.Capabilities) > 0 { // else it is all that is asked for
+			e.Kind = octopus.PluginGrantRevoked
+		}
+	}
+	if err == nil {
+		err = t.pluginEvent(e)
+	}
+	return err
 }
 
 // DeleteGrant takes back what was granted to a digest.

@@ -44,7 +44,11 @@ func (p *pool) query(ctx context.Context, query string, args ...any) (*sql.Rows,
 		return nil, err
 	}
 	defer done()
-	return statement.QueryContext(ctx, args...)
+	rows, err := statement.QueryContext(ctx, args...)
+	if isLost(err) && ctx.Err() == nil { // reading again is safe, and takes another connection
+		rows, err = statement.QueryContext(ctx, args...)
+	}
+	return rows, err
 }
 
 func (p *pool) row(ctx context.Context, query string, args ...any) scanner {
@@ -52,8 +56,28 @@ func (p *pool) row(ctx context.Context, query string, args ...any) scanner {
 	if err != nil {
 		return failedRow{err}
 	}
-	defer done()
-	return statement.QueryRowContext(ctx, args...)
+	if p.dialect == sqlite {
+		defer done()
+		return statement.QueryRowContext(ctx, args...)
+	}
+	return readRow{ctx, statement, args, done}
+}
+
+// readRow is a row that is read again where its connection broke.
+type readRow struct {
+	ctx       context.Context
+	statement *sql.Stmt
+	args      []any
+	done      func()
+}
+
+func (r readRow) Scan(dest ...any) error {
+	defer r.done()
+	err := r.statement.QueryRowContext(r.ctx, r.args...).Scan(dest...)
+	if isLost(err) && r.ctx.Err() == nil {
+		err = r.statement.QueryRowContext(r.ctx, r.args...).Scan(dest...)
+	}
+	return err
 }
 
 // prepare returns the statement for a query. done closes it where it is not kept; database/sql waits for its rows.

@@ -14,7 +14,7 @@ const keyLife = 24 * time.Hour
 const hourLife = 90 * 24 * time.Hour
 
 // childTables hold rows of one execution.
-var childTables = []string{"execution_payloads", "events", "attempts", "results", "evidence", "log_chunks"}
+var childTables = []string{"execution_payloads", "events", "attempts", "results", "artifacts", "evidence", "log_chunks"}
 
 // Purge removes up to limit runs that ended before a time, with all that belongs to them, and returns how many.
 // Roll-ups stay. Call it until it returns 0.

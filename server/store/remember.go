@@ -1,6 +1,11 @@
 package store
 
-import "context"
+import (
+	"bytes"
+	"context"
+
+	"octopus/internal/octopus"
+)
 
 // Remember claims an idempotency key for the thing that the caller is about to make with the id made, for
 // creates whose own operation takes no key. It returns made, or the id that an earlier call with the same key
@@ -23,4 +28,31 @@ func (s *Store) Forget(ctx context.Context, key Idempotency, made string) error 
 		_, err := t.exec("DELETE FROM idempotency WHERE scope = ? AND key = ? AND made = ?", key.Scope, key.Key, made)
 		return t.store.fail("idempotency key", err)
 	})
+}
+
+// Replayed returns the run that an earlier call with the same key and body made; false: this is the first call, or
+// there is no key. Another body is CodeConflict. [Store.CreateRun] decides: calls at the same time both find nothing.
+func (s *Store) Replayed(ctx context.Context, key *Idempotency) (octopus.Run, bool, error) {
+	if key == nil || key.Key == "" {
+		return octopus.Run{}, false, nil
+	}
+	var hash []byte
+	var made string
+	err := s.reads.row(ctx, "SELECT body_hash, made FROM idempotency WHERE scope = ? AND key = ?", key.Scope, key.Key).Scan(&hash, &made)
+	switch {
+	case isNoRow(err):
+		return octopus.Run{}, false, nil
+	case err != nil:
+		return octopus.Run{}, false, s.fail("idempotency key", err)
+	case !bytes.Equal(hash, key.BodyHash):
+		return octopus.Run{}, false, keyUsed()
+	}
+	run, err := s.Run(ctx, made)
+	return run, err == nil, err
+}
+
+// keyUsed refuses a key that came with another body before.
+func keyUsed() error {
+	return octopus.Errorf(octopus.CodeConflict,
+		"This Idempotency-Key was used for another request. Use a new key, or send the same body again.")
 }

@@ -11,7 +11,7 @@ const maxCached = 4096
 
 // rowCache remembers live executions as the writer last wrote them, so that a step need not read what the step
 // before it wrote: a third of its cost. It is used on SQLite only, where this writer is the only one; should there
-// be another one after all, the compare-and-set on (status, fence) fails and the row is read. Owned by the writer.
+// be another one after all, the compare-and-set of a step fails and the row is read. Owned by the writer.
 type rowCache struct {
 	rows map[string]octopus.Execution // nil: not used
 }

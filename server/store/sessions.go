@@ -37,7 +37,9 @@ last_refusal = '', last_refusal_at = 0, facts = ? WHERE id = ?`, session.ServerI
 			session.AgentID, epoch, session.ServerID, session.Incarnation, clean(session.RemoteAddr), now)
 	}
 	if err == nil {
-		_, err = t.exec("DELETE FROM agent_sessions WHERE agent_id = ? AND epoch <= ?", session.AgentID, epoch-keptSessions)
+		// Epochs have gaps: a restore raises them by far, and the sessions before it still say which journal an agent had.
+		_, err = t.exec(`DELETE FROM agent_sessions WHERE agent_id = ? AND epoch <= (SELECT epoch FROM agent_sessions WHERE agent_id = ?
+ORDER BY epoch DESC LIMIT 1 OFFSET ?)`, session.AgentID, session.AgentID, keptSessions)
 	}
 	t.hintAgent(session.AgentID)
 	return epoch, t.store.fail("agent's session", err)

@@ -19,11 +19,12 @@ type StepFunc = func(x octopus.Execution, now time.Time) (Change, error)
 var errRaced = errors.New("another server changed the execution")
 
 // Step is the only way in which an execution changes. It loads the row (without Params and Response), calls
-// step, and writes what it changed by compare-and-set on (status, fence). [ErrNoChange] writes nothing and
+// step, and writes what it changed by compare-and-set on (status, fence, cancelling): what a step decides depends on
+// a cancel, which raises no fence where something runs. [ErrNoChange] writes nothing and
 // returns the execution without an error; any other error of step is returned as it is.
 func (s *Store) Step(ctx context.Context, id string, step StepFunc) (octopus.Execution, error) {
 	var x octopus.Execution
-	err := s.write(ctx, func(t *tx) (err error) {
+	err := s.writeAbout(ctx, id, func(t *tx) (err error) {
 		x, err = t.step(id, step)
 		return err
 	})
@@ -106,7 +107,7 @@ func (t *tx) apply(x *octopus.Execution, c *Change) (octopus.Execution, error) {
 	if err := t.attach(x, c); err != nil {
 		return *x, t.store.fail("execution "+x.ID, err)
 	}
-	t.moved(x, x.Status, c.Next.Status)
+	t.moved(&c.Next, x.Status, c.Next.Status)
 	t.writer.cache.put(c.Next)
 	if changed || len(c.Events) > 0 || c.Evidence != nil {
 		t.hintExecution(x)
@@ -150,7 +151,7 @@ func (t *tx) update(x, next *octopus.Execution) (bool, error) {
 	if x.Status.Terminal() {
 		return false, fmt.Errorf("execution %s: it ended as %s and never changes again", x.ID, x.Status)
 	}
-	n, err := t.exec(t.writer.updateSQL(mask), append(args, x.ID, string(x.Status), x.Fence)...)
+	n, err := t.exec(t.writer.updateSQL(mask), append(args, x.ID, string(x.Status), x.Fence, x.Cancelling)...)
 	switch {
 	case isUnique(err):
 		return false, octopus.Errorf(octopus.CodeConflict, "That agent already has another execution of this run.")
@@ -176,7 +177,7 @@ func (w *writer) updateSQL(mask uint32) string {
 	if mask&(1<<dueColumn) != 0 {
 		set = append(set, "due_at = ?")
 	}
-	query := "UPDATE executions SET " + strings.Join(set, ", ") + " WHERE id = ? AND status = ? AND fence = ?"
+	query := "UPDATE executions SET " + strings.Join(set, ", ") + " WHERE id = ? AND status = ? AND fence = ? AND cancelling = ?"
 	w.updates[mask] = query
 	return query
 }
@@ -190,7 +191,7 @@ func (t *tx) attach(x *octopus.Execution, c *Change) error {
 		}
 	}
 	if x.Status.Terminal() {
-		if c.Attempt != nil || len(c.Results) > 0 || len(c.Cache) > 0 {
+		if c.Attempt != nil || len(c.Results) > 0 || len(c.Artifacts) > 0 || len(c.Cache) > 0 {
 			return fmt.Errorf("it ended as %s and takes only evidence", x.Status)
 		}
 		return nil
@@ -203,6 +204,11 @@ func (t *tx) attach(x *octopus.Execution, c *Change) error {
 	}
 	for i := range c.Results {
 		if err := t.putResult(x.ID, &c.Results[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Artifacts {
+		if err := t.putArtifact(x.ID, &c.Artifacts[i]); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"io"
@@ -23,12 +24,16 @@ type Store struct {
 	bus      bus.Bus      // static; nil: no hints
 	now      func() time.Time
 	serverID string // static
+	relayID  string // static, random: tells our own hints from those of others
 	name     string // static: what to call the database in a sentence
+	files    files  // static
 
 	writes  *sql.DB // one connection, the writer's
 	reads   *pool
 	writer  *writer
 	touched *touched
+	restore Restore // static once a server works on it
+	trouble trouble
 
 	statements atomic.Int64 // executed so far
 	skew       atomic.Int64 // nanoseconds that the database's clock is ahead of ours
@@ -41,7 +46,7 @@ type Store struct {
 // Open opens the database, brings its schema up to date and starts the writer. Close ends it. Errors are
 // [octopus.Error] with what to do next where a person can do something.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{log: o.Log, bus: o.Bus, now: o.Now, serverID: o.ServerID}
+	s := &Store{log: o.Log, bus: o.Bus, now: o.Now, serverID: o.ServerID, relayID: rand.Text(), files: o.files.orDefault(), trouble: trouble{failed: make(chan struct{})}}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -64,6 +69,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(err, s.closeConnections())
 	}
 	s.touched = startTouched(s)
+	if err := s.loadRestore(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if s.dialect.clockSQL != "" { // so that Now is the database's from the start
 		if err := s.write(ctx, func(*tx) error { return nil }); err != nil {
 			s.Close()
@@ -101,7 +109,7 @@ func (s *Store) Now() time.Time {
 
 // Health asks the database how it is doing.
 func (s *Store) Health(ctx context.Context) (Health, error) {
-	h := Health{Dialect: s.dialect.name, Queue: len(s.writer.queue), NoSpace: s.noSpace.Load()}
+	h := Health{Dialect: s.dialect.name, Queue: len(s.writer.queue), NoSpace: s.noSpace.Load(), Damaged: s.Damaged() != nil}
 	if err := s.reads.row(ctx, s.dialect.versionSQL).Scan(&h.Version); err != nil {
 		return h, s.fail("database version", err)
 	}

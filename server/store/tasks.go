@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"octopus/internal/octopus"
 )
@@ -143,7 +144,7 @@ func stale(name string) error {
 	return octopus.Errorf(octopus.CodeStale, "Somebody changed the task %q meanwhile. Load it again and repeat your change.", name)
 }
 
-// DeleteTask removes a task from lists and frees its name. Its runs stay.
+// DeleteTask takes a task out of lists and frees its name. Its runs stay, and [Store.RestoreTask] brings it back.
 func (s *Store) DeleteTask(ctx context.Context, id string, revision int64) error {
 	return s.write(ctx, func(t *tx) error {
 		k, err := t.liveTask(id, revision)
@@ -157,4 +158,37 @@ func (s *Store) DeleteTask(ctx context.Context, id string, revision int64) error
 		t.hint("tasks", k.ID)
 		return s.fail("task", err)
 	})
+}
+
+const lastDeletedSQL = "SELECT " + taskColumns + " FROM tasks WHERE name = ? AND deleted_at > 0 ORDER BY deleted_at DESC, id DESC LIMIT 1"
+
+// RestoreTask brings a deleted task back as it was, under a new revision. A name means the task of that name that was
+// deleted last. It is CodeConflict when the task is not deleted, or its name is taken meanwhile.
+func (s *Store) RestoreTask(ctx context.Context, idOrName, by string) (octopus.Task, error) {
+	var k octopus.Task
+	err := s.write(ctx, func(t *tx) (err error) {
+		if octopus.ValidID(octopus.PrefixTask, idOrName) {
+			k, err = loadTask(context.Background(), t, idOrName)
+		} else {
+			k, err = scanTask(t.row(context.Background(), lastDeletedSQL, idOrName))
+		}
+		switch {
+		case err != nil:
+			return s.notFound(err, "deleted task", idOrName)
+		case k.DeletedAt.IsZero():
+			return octopus.Errorf(octopus.CodeConflict, "The task %s is there; it was not deleted.", k.Name)
+		}
+		k.DeletedAt, k.Revision, k.UpdatedAt, k.UpdatedBy = time.Time{}, k.Revision+1, truncate(t.now), by
+		n, err := t.exec("UPDATE tasks SET deleted_at = 0, revision = ?, updated_at = ?, updated_by = ? WHERE id = ? AND deleted_at > 0 AND revision = ?",
+			k.Revision, micros(k.UpdatedAt), clean(by), k.ID, k.Revision-1)
+		switch {
+		case isUnique(err):
+			return octopus.Errorf(octopus.CodeConflict, "There is another task named %q by now. Rename that one, then restore this one.", k.Name)
+		case err == nil && n == 0:
+			return stale(k.Name)
+		}
+		t.hint("tasks", k.ID)
+		return s.fail("task", err)
+	})
+	return k, err
 }

@@ -74,21 +74,10 @@ func (t *tx) hint(topic, id string) {
 	}
 }
 
-// publish sends the hints, each once.
+// publish sends the hints.
 func (t *tx) publish() {
 	if len(t.hints) == 0 {
 		return
-	}
-	if len(t.hints) > 1 {
-		seen := make(map[bus.Hint]struct{}, len(t.hints))
-		kept := t.hints[:0]
-		for _, hint := range t.hints {
-			if _, twice := seen[hint]; !twice {
-				seen[hint] = struct{}{}
-				kept = append(kept, hint)
-			}
-		}
-		t.hints = kept
 	}
 	for _, hint := range t.hints {
 		if hint.Topic == topicPlugins {
@@ -104,11 +93,19 @@ type move struct {
 	run, plugin string
 	from, to    octopus.Status
 	at          time.Time
+	trial       string // the digest whose outcomes count it, "" for none
+	failed      bool
 }
 
-// moved notes that an execution changed its state, for the counters of its run and the roll-ups.
+// moved notes that an execution changed its state, for the counters of its run, the roll-ups, and the comparison of
+// versions in rings. x is as it is now.
 func (t *tx) moved(x *octopus.Execution, from, to octopus.Status) {
-	if from != to {
-		t.moves = append(t.moves, move{run: x.RunID, plugin: x.Plugin, from: from, to: to, at: t.now})
+	if from == to {
+		return
 	}
+	m := move{run: x.RunID, plugin: x.Plugin, from: from, to: to, at: t.now}
+	if failed, counts := x.Blames(); x.OnTrial && counts {
+		m.trial, m.failed = x.Digest, failed
+	}
+	t.moves = append(t.moves, m)
 }

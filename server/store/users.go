@@ -10,7 +10,7 @@ const userColumns = `id, username, email, display_name, role, password_hash, act
 failed_attempts, delayed_until`
 
 func scanUser(row scanner) (u octopus.User, err error) {
-	err = row.Scan(&u.ID, &u.Username, &u.Email, &u.DisplayName, &u.Role, &u.PasswordHash, &u.Active, &u.Zone, &u.Theme, rawInto{&u.Params},
+	err = row.Scan(&u.ID, &u.Username, &u.Email, &u.DisplayName, &u.Role, &u.PasswordHash, &u.Active, &u.Zone, &u.Theme, rawInto{&u.PlainParams},
 		timeInto{&u.CreatedAt}, timeInto{&u.LastLogin}, &u.FailedAttempts, timeInto{&u.DelayedUntil})
 	return u, err
 }
@@ -59,7 +59,7 @@ func (t *tx) createUser(u *octopus.User) error {
 	}
 	u.CreatedAt = truncate(u.CreatedAt)
 	_, err := t.exec("INSERT INTO users ("+userColumns+") VALUES ("+marks(14)+")", u.ID, clean(u.Username), clean(u.Email), clean(u.DisplayName),
-		string(u.Role), u.PasswordHash, u.Active, u.Zone, u.Theme, clean(string(u.Params)), micros(u.CreatedAt), micros(u.LastLogin),
+		string(u.Role), u.PasswordHash, u.Active, u.Zone, u.Theme, clean(string(u.PlainParams)), micros(u.CreatedAt), micros(u.LastLogin),
 		int64(u.FailedAttempts), micros(u.DelayedUntil))
 	if isUnique(err) {
 		return octopus.Errorf(octopus.CodeConflict, "There is another user named %q. Choose another name.", u.Username)
@@ -108,9 +108,12 @@ func (s *Store) UpdateUser(ctx context.Context, id string, change func(*octopus.
 		if err := change(&u); err != nil {
 			return err
 		}
+		if err := t.keepAdmin(before, u); err != nil {
+			return err
+		}
 		_, err = t.exec(`UPDATE users SET username = ?, email = ?, display_name = ?, role = ?, password_hash = ?, active = ?, zone = ?, theme = ?,
 params = ?, last_login = ?, failed_attempts = ?, delayed_until = ? WHERE id = ?`, clean(u.Username), clean(u.Email), clean(u.DisplayName),
-			string(u.Role), u.PasswordHash, u.Active, u.Zone, u.Theme, clean(string(u.Params)), micros(u.LastLogin), int64(u.FailedAttempts),
+			string(u.Role), u.PasswordHash, u.Active, u.Zone, u.Theme, clean(string(u.PlainParams)), micros(u.LastLogin), int64(u.FailedAttempts),
 			micros(u.DelayedUntil), before.ID)
 		if isUnique(err) {
 			return octopus.Errorf(octopus.CodeConflict, "There is another user named %q. Choose another name.", u.Username)
@@ -119,7 +122,7 @@ params = ?, last_login = ?, failed_attempts = ?, delayed_until = ? WHERE id = ?`
 			return s.fail("user", err)
 		}
 		t.hintUser(u.ID)
-		return t.keepAdmin(before)
+		return nil
 	})
 	return u, err
 }
@@ -131,22 +134,28 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 		if err != nil {
 			return s.notFound(err, "user", id)
 		}
+		if err := t.keepAdmin(before, octopus.User{}); err != nil {
+			return err
+		}
 		if _, err := t.exec("DELETE FROM users WHERE id = ?", before.ID); err != nil {
 			return s.fail("user", err)
 		}
 		t.hintUser(before.ID)
-		return t.keepAdmin(before)
+		return nil
 	})
 }
 
-// keepAdmin undoes a change that left no active administrator.
-func (t *tx) keepAdmin(before octopus.User) error {
-	if before.Role != octopus.RoleAdmin || !before.Active {
+// keepAdmin refuses a change that would leave no active administrator. It holds on to the rows of all of them: where
+// two servers take the last two away at the same time, the second one waits, and sees what the first one left.
+func (t *tx) keepAdmin(before, after octopus.User) error {
+	administers := func(u octopus.User) bool { return u.Role == octopus.RoleAdmin && u.Active }
+	if !administers(before) || administers(after) {
 		return nil
 	}
-	n, err := one[int](t.row(context.Background(), "SELECT count(*) FROM users WHERE role = ? AND active", string(octopus.RoleAdmin)))
+	n, err := one[int](t.row(context.Background(), "SELECT count(*) FROM (SELECT id FROM users WHERE role = ? AND active AND id <> ? ORDER BY id"+
+		t.store.dialect.forUpdate+") AS others", string(octopus.RoleAdmin), before.ID))
 	if err == nil && n == 0 {
-		return octopus.Errorf(octopus.CodeConflict, "%s is the last administrator. Make somebody else one first.", before.Username)
+		return octopus.Errorf(octopus.CodeConflict, "%s is the last administrator. Make another one first.", before.Username)
 	}
 	return t.store.fail("users", err)
 }

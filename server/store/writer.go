@@ -1,15 +1,18 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"octopus/internal/octopus"
+	"octopus/server/bus"
 )
 
 const (
@@ -24,10 +27,11 @@ const (
 // operation is one caller's write. run may be called several times, each time in a fresh transaction or
 // savepoint, and must not keep what an earlier call computed.
 type operation struct {
-	ctx  context.Context
-	run  func(*tx) error
-	err  error
-	done chan struct{}
+	ctx   context.Context
+	about string // the execution that it locks first, "" for anything else
+	run   func(*tx) error
+	err   error
+	done  chan struct{}
 }
 
 // writer commits operations in groups: while one commit syncs, the next group queues. There is no timer.
@@ -66,7 +70,12 @@ func startWriter(ctx context.Context, s *Store) (*writer, error) {
 // write queues an operation and waits for its commit. A context that ends before the operation began cancels
 // it; after that the caller learns how it went.
 func (s *Store) write(ctx context.Context, run func(*tx) error) error {
-	op := &operation{ctx: ctx, run: run, done: make(chan struct{})}
+	return s.writeAbout(ctx, "", run)
+}
+
+// writeAbout is write for an operation that begins with one execution.
+func (s *Store) writeAbout(ctx context.Context, execution string, run func(*tx) error) error {
+	op := &operation{ctx: ctx, about: execution, run: run, done: make(chan struct{})}
 	if err := s.writer.send(op); err != nil {
 		return err
 	}
@@ -102,6 +111,7 @@ func (w *writer) stop() {
 func (w *writer) loop() {
 	defer close(w.ended)
 	defer w.disconnect()
+	defer w.settleLog()
 	if w.checkpoint != nil {
 		defer w.checkpoint.stop()
 	}
@@ -134,17 +144,30 @@ func (w *writer) commit(batch []*operation) {
 	if len(live) == 0 {
 		return
 	}
-	err := w.attempt(live, false)
-	for try := 1; try < maxTries && (isRetryable(err) || errors.Is(err, errDirty) && len(live) > 1); try++ {
+	if w.store.dialect == postgres {
+		// Other servers' batches lock the same rows: in one order for all, or they stop each other for seconds.
+		slices.SortStableFunc(live, func(a, b *operation) int { return cmp.Compare(a.about, b.about) })
+	}
+	err := w.store.Err() // after a failed sync nothing is tried again
+	if err == nil {
+		err = w.attempt(live, false)
+	}
+	for try := 1; try < maxTries && (isRetryable(err) || isLost(err) || errors.Is(err, errDirty) && len(live) > 1); try++ {
 		err = w.attempt(live, true)
 	}
 	if len(live) == 1 && errors.Is(err, errDirty) {
 		err = nil // it was alone and is undone: its own error is the answer
 	}
+	w.store.judge(err)
+	if why := w.store.Err(); err != nil && why != nil {
+		err = why
+	} else if err != nil {
+		err = w.store.fail("transaction", err)
+	}
 	w.store.note(err)
 	for _, op := range live {
 		if err != nil {
-			op.err = w.store.fail("transaction", err)
+			op.err = err
 		}
 		close(op.done)
 	}
@@ -177,11 +200,17 @@ func (w *writer) attempt(batch []*operation, savepoints bool) (err error) {
 	if err = t.flush(); err != nil {
 		return err
 	}
-	if err = w.execute("COMMIT"); err != nil {
+	t.distinct()
+	if err = t.relay(); err != nil {
 		return err
 	}
-	t.publish()
-	return nil
+	if err = w.execute("COMMIT"); isLost(err) {
+		err = errUnknown
+	}
+	if err == nil || errors.Is(err, errUnknown) { // whoever hears a hint looks at what is there
+		t.publish()
+	}
+	return err
 }
 
 // runOne runs one operation. Its own failure goes to op.err; the error returned is the batch's.
@@ -199,7 +228,7 @@ func (w *writer) runOne(t *tx, op *operation, savepoint bool) error {
 		return nil
 	case op.err == nil:
 		return w.execute("RELEASE operation")
-	case isRetryable(op.err), isNoSpace(op.err):
+	case endsTransaction(op.err):
 		return op.err
 	}
 	t.reset(mark)
@@ -258,5 +287,8 @@ func (s *Store) note(err error) {
 		s.log.Error("the disk of the database is full; nothing can be saved until there is space", "database", s.name)
 	} else {
 		s.log.Info("the database can be written again", "database", s.name)
+		if s.bus != nil {
+			s.bus.Publish(bus.Hint{Topic: "writable"})
+		}
 	}
 }

@@ -23,7 +23,7 @@ func NewRun(s *store.Store, n int, edit func(i int, x *octopus.Execution)) store
 	made := store.NewRun{Run: run}
 	for i := range n {
 		x := octopus.Execution{ID: octopus.NewID(octopus.PrefixExecution, now), RunID: run.ID, Plugin: "noop", PluginVersion: "1.0.0", Digest: Digest,
-			Action: "run", Mode: octopus.TargetAny, Status: octopus.Queued, MaxAttempts: 1, OnLost: octopus.OnLostFail, Memory: 64 << 20,
+			Action: "run", Mode: octopus.TargetAny, Status: octopus.Queued, MaxAttempts: 1, OnLost: octopus.OnLostFail, Memory: 64 << 20, Fuel: 1 << 40,
 			Timeout: 30 * time.Second, LostAfter: 15 * time.Minute, CreatedAt: now, QueuedAt: now, WaitUntil: now.Add(time.Hour), CreatedBy: "ada"}
 		if edit != nil {
 			edit(i, &x)
@@ -96,7 +96,7 @@ func End(status octopus.Status) store.StepFunc {
 		x.Status, x.FinishedAt = status, now
 		if status == octopus.Succeeded || status == octopus.Failed {
 			x.StartedAt, x.StatusCode, x.Message, x.Response = now, 200, "ok", Response
-			x.Usage = octopus.Usage{ReadyTime: 200 * time.Microsecond, GuestTime: 100 * time.Microsecond, PeakMemory: 65536}
+			x.Usage = octopus.Usage{ReadyTime: 200 * time.Microsecond, GuestTime: 100 * time.Microsecond, PeakMemory: 65536, Fuel: 1234}
 		}
 		if status != octopus.Succeeded {
 			x.Reason = &octopus.Reason{Code: string(status), Message: "It ended as " + string(status) + "."}

@@ -41,8 +41,8 @@ func testPlugins(t *testing.T, s *store.Store) {
 	check(t, err)
 	equal(t, "by digest", v.Version, "1.10.0")
 	equal(t, "manifest", string(v.Manifest), `{"name":"noop"}`)
-	check(t, s.SetVersionStatus(t.Context(), "noop", "1.10.0", octopus.VersionRevoked))
-	check(t, s.SetPluginEnabled(t.Context(), "noop", false))
+	check(t, s.SetVersionStatus(t.Context(), "noop", "1.10.0", octopus.VersionRevoked, "ada"))
+	check(t, s.SetPluginEnabled(t.Context(), "noop", false, "ada"))
 	plugins, err = s.Plugins(t.Context())
 	check(t, err)
 	equal(t, "newest published", plugins[1].Versions[0].Version, "1.9.0")
@@ -53,7 +53,7 @@ func testPlugins(t *testing.T, s *store.Store) {
 	if p.Runs != 1 || p.LastUsed.IsZero() {
 		t.Fatalf("runs %d, last used %v", p.Runs, p.LastUsed)
 	}
-	for _, err := range []error{s.SetPluginEnabled(t.Context(), "none", true), s.SetVersionStatus(t.Context(), "noop", "9.9.9", octopus.VersionRevoked)} {
+	for _, err := range []error{s.SetPluginEnabled(t.Context(), "none", true, "ada"), s.SetVersionStatus(t.Context(), "noop", "9.9.9", octopus.VersionRevoked, "ada")} {
 		wantCode(t, err, octopus.CodeNotFound)
 	}
 	_, err = s.Plugin(t.Context(), "none")

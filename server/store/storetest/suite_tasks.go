@@ -16,7 +16,7 @@ func task(name string) octopus.Task {
 	return octopus.Task{Name: name, Description: "d", Folder: "f", Labels: map[string]string{"team": "web"}, Type: octopus.TaskAdhoc, Enabled: true,
 		Owner: "ada", CreatedBy: "ada", Work: octopus.Work{Plugin: "noop", Version: "^1", Action: "run", Params: json.RawMessage(`{"a":[1]}`),
 			Target:  octopus.Target{Mode: octopus.TargetAll, Selector: "env=prod"},
-			Timeout: time.Minute, Deadline: time.Hour, WaitTTL: 2 * time.Hour, LostAfter: time.Minute, OnLost: octopus.OnLostRetry, MaxAttempts: 3, Priority: 7}}
+			Timeout: time.Minute, Deadline: time.Hour, WaitTTL: 2 * time.Hour, LostAfter: time.Minute, OnLost: octopus.OnLostRetry, MaxAttempts: 3, Priority: 7, Fuel: 1 << 40}}
 }
 
 func testTasks(t *testing.T, s *store.Store) {
@@ -67,6 +67,54 @@ func testTasks(t *testing.T, s *store.Store) {
 	}
 	_, _, err = s.CreateTask(t.Context(), task("daily"), nil)
 	check(t, err)
+}
+
+func testTaskRestore(t *testing.T, s *store.Store) {
+	made, _, err := s.CreateTask(t.Context(), task("nightly"), nil)
+	check(t, err)
+	ran := NewRun(s, 1, nil)
+	ran.Run.TaskID = made.ID
+	_, _, err = s.CreateRun(t.Context(), ran)
+	check(t, err)
+
+	_, err = s.RestoreTask(t.Context(), made.ID, "bob")
+	wantCode(t, err, octopus.CodeConflict)
+	_, err = s.RestoreTask(t.Context(), "nightly", "bob")
+	wantCode(t, err, octopus.CodeNotFound)
+	check(t, s.DeleteTask(t.Context(), made.ID, 0))
+	deleted := func() (names string) {
+		for _, k := range all(t, 1, false, func(p store.Page) ([]octopus.Task, string, error) {
+			return s.Tasks(t.Context(), store.TaskFilter{Deleted: true}, p)
+		}) {
+			names += k.Name + " "
+		}
+		return names
+	}
+	equal(t, "deleted", deleted(), "nightly ")
+
+	back, err := s.RestoreTask(t.Context(), "nightly", "bob")
+	check(t, err)
+	equal(t, "id", back.ID, made.ID)
+	equal(t, "revision", back.Revision, 3)
+	stored, err := s.Task(t.Context(), "nightly")
+	check(t, err)
+	equal(t, "updated by", stored.UpdatedBy, "bob")
+	if stored.LastRun == nil || stored.LastRun.ID != ran.Run.ID || !stored.DeletedAt.IsZero() || !reflect.DeepEqual(stored.Work, made.Work) {
+		t.Fatalf("restored\n%+v\nof\n%+v", stored, made)
+	}
+	equal(t, "deleted", deleted(), "")
+
+	// Two of a name: the one that was deleted last comes back; the other cannot while its name is taken.
+	check(t, s.DeleteTask(t.Context(), made.ID, 0))
+	other, _, err := s.CreateTask(t.Context(), task("nightly"), nil)
+	check(t, err)
+	_, err = s.RestoreTask(t.Context(), made.ID, "bob")
+	wantCode(t, err, octopus.CodeConflict)
+	check(t, s.DeleteTask(t.Context(), other.ID, 0))
+	equal(t, "deleted", deleted(), "nightly nightly ")
+	back, err = s.RestoreTask(t.Context(), "nightly", "bob")
+	check(t, err)
+	equal(t, "id", back.ID, other.ID)
 }
 
 func testTaskLists(t *testing.T, s *store.Store) {

@@ -15,7 +15,7 @@ import (
 
 func newUser(t *testing.T, s *store.Store, name string, role octopus.Role) octopus.User {
 	t.Helper()
-	u, err := s.CreateUser(t.Context(), octopus.User{Username: name, Role: role, Active: true, PasswordHash: "$argon2id$", Params: json.RawMessage(`{"a":1}`)})
+	u, err := s.CreateUser(t.Context(), octopus.User{Username: name, Role: role, Active: true, PasswordHash: "$argon2id$", PlainParams: json.RawMessage(`{"a":1}`)})
 	check(t, err)
 	return u
 }
