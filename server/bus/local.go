@@ -53,6 +53,19 @@ func (l *Local) Subscribe(buffer int, topics ...string) *Subscription {
 	return s
 }
 
+// Miss tells every subscription that it missed hints of which nobody knows what they were about. What they get besides
+// is a hint without a topic, so that they look.
+func (l *Local) Miss() {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, subscriptions := range l.topics {
+		for s := range subscriptions {
+			s.missed.Store(true)
+			s.offer(Hint{})
+		}
+	}
+}
+
 // Close ends every subscription. Later hints go nowhere.
 func (l *Local) Close() {
 	l.mu.Lock()

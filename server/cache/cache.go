@@ -4,6 +4,8 @@ package cache
 
 import (
 	"context"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,12 +55,14 @@ type Cache struct {
 }
 
 // region is one named part. Its generation grows with each invalidation, so that a load that began before an
-// invalidation does not put back what was just dropped.
+// invalidation neither puts back what was just dropped nor is shared with those who ask after it.
 type region struct {
-	ttl        time.Duration  // static
-	items      *gocache.Cache // safe by itself
-	flight     singleflight.Group
-	generation atomic.Int64
+	ttl    time.Duration  // static
+	items  *gocache.Cache // safe by itself
+	flight singleflight.Group
+
+	mu         sync.Mutex   // held while items are dropped, and while a load keeps what it found
+	generation atomic.Int64 // changes under mu
 
 	hits, misses, evictions atomic.Int64
 }
@@ -130,10 +134,10 @@ func Load[T any](c *Cache, name Region, key string, load func() (T, error)) (T, 
 		return load()
 	}
 	before := r.generation.Load()
-	value, err, _ := r.flight.Do(key, func() (any, error) {
+	value, err, _ := r.flight.Do(strconv.FormatInt(before, 36)+" "+key, func() (any, error) {
 		value, err := load()
-		if err == nil && r.generation.Load() == before {
-			r.items.Set(key, value, r.ttl)
+		if err == nil {
+			r.keep(key, value, before)
 		}
 		return value, err
 	})
@@ -148,7 +152,17 @@ func Load[T any](c *Cache, name Region, key string, load func() (T, error)) (T, 
 	return typed, nil
 }
 
-// Run receives invalidations from other servers and drops expired entries until ctx ends.
+// keep puts a loaded value under key unless something was invalidated since before.
+func (r *region) keep(key string, value any, before int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.generation.Load() == before {
+		r.items.Set(key, value, r.ttl)
+	}
+}
+
+// Run receives invalidations from other servers and drops expired entries until ctx ends. It begins empty: what was
+// kept before it listened may have been invalidated since.
 func (c *Cache) Run(ctx context.Context) error {
 	var hints <-chan bus.Hint
 	missed := func() bool { return false }
@@ -156,6 +170,7 @@ func (c *Cache) Run(ctx context.Context) error {
 		subscription := c.bus.Subscribe(1024, topics()...)
 		defer subscription.Close()
 		hints, missed = subscription.C(), subscription.Missed
+		c.dropAll()
 	}
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()

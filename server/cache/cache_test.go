@@ -166,6 +166,43 @@ func TestInvalidateEverywhere(t *testing.T) {
 	})
 }
 
+// TestAskedAfterAChange: who asks after a change does not get what a load from before it found.
+func TestAskedAfterAChange(t *testing.T) {
+	t.Parallel()
+	c := cache.New(nil, nil)
+	_, err := cache.Load(c, cache.Users, "ada", func() (string, error) {
+		c.Invalidate(cache.Users, "")
+		if got, err := cache.Load(c, cache.Users, "ada", func() (string, error) { return "new", nil }); err != nil || got != "new" {
+			t.Errorf("got %q: %v", got, err)
+		}
+		return "old", nil
+	})
+	if got, ok := cache.Get[string](c, cache.Users, "ada"); err != nil || got != "new" || !ok {
+		t.Errorf("kept %q: %v", got, err)
+	}
+}
+
+// TestRunBeginsEmpty: nobody told this cache what was changed before it listened.
+func TestRunBeginsEmpty(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := bus.NewLocal()
+		defer b.Close()
+		here, there := cache.New(b, nil), cache.New(b, nil)
+		there.Set(cache.Users, "ada", "old")
+		here.Invalidate(cache.Users, "ada")
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- there.Run(ctx) }()
+		synctest.Wait()
+		if _, ok := cache.Get[string](there, cache.Users, "ada"); ok {
+			t.Error("what was kept before it listened is still there")
+		}
+		stop()
+		<-ended
+	})
+}
+
 // TestMissedHints: a cache that missed an invalidation trusts nothing that it has.
 func TestMissedHints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -19,13 +19,14 @@ func (c *Cache) drop(name Region, key string) {
 	if r == nil {
 		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.generation.Add(1)
 	if key == "" {
 		r.evictions.Add(int64(r.items.ItemCount()))
 		r.items.Flush()
 		return
 	}
-	r.flight.Forget(key)
 	r.items.Delete(key)
 }
 

@@ -16,11 +16,15 @@ const topicQueued = "queued"
 // topicCancels hints at a cancel for an agent that is connected to another server: ID is the agent.
 const topicCancels = "cancels"
 
+// topicWritable hints that the database can be written again, after its disk was full.
+const topicWritable = "writable"
+
 // stepped is what a step did.
 type stepped struct {
 	event   event
 	before  octopus.Execution
 	x       octopus.Execution
+	at      time.Time // of the commit
 	changed bool
 	cached  bool // shared cache entries were written
 	effects []effect
@@ -30,12 +34,44 @@ type stepped struct {
 // step commits what an event does to an execution. Only a lane of the execution may call it.
 func (d *Dispatcher) step(ctx context.Context, id string, e event) stepped {
 	s := stepped{event: e}
+	if e.mayRequeue() {
+		if e.wait, s.err = d.waitOf(ctx, id, e); s.err != nil {
+			return s
+		}
+		s.event = e
+	}
 	s.x, s.err = d.store.Step(ctx, id, func(x octopus.Execution, now time.Time) (store.Change, error) {
 		c, effects, err := d.rules.step(x, now, e)
-		s.before, s.effects, s.changed, s.cached = x, effects, err == nil, len(c.Cache) > 0
+		s.at, s.before, s.effects, s.changed, s.cached = now, x, effects, err == nil, len(c.Cache) > 0
 		return c, err
 	})
+	if s.err != nil && s.changed { // it may be committed all the same, and then something may wait that nobody told
+		d.backlogUnknown()
+	}
 	return s
+}
+
+// mayRequeue reports whether the event may be followed by another attempt.
+func (e event) mayRequeue() bool {
+	switch e.kind {
+	case evLost, evNeverStarted:
+		return true
+	case evResult:
+		return e.result.Outcome == octopus.Lost || e.result.MayRetry
+	}
+	return false
+}
+
+// waitOf is how long the execution's run says that it may wait for an agent, 0 where it says nothing. It is read only
+// where another attempt may follow: the execution itself does not carry it. Where it cannot be read the step has to wait:
+// without it the execution might wait for a day.
+func (d *Dispatcher) waitOf(ctx context.Context, id string, e event) (time.Duration, error) {
+	x, err := d.store.Execution(ctx, id)
+	if err != nil || x.Status != octopus.Running || e.kind == evResult && x.Attempt >= x.MaxAttempts {
+		return 0, err
+	}
+	run, err := d.store.Run(ctx, x.RunID)
+	return run.WaitTTL, err
 }
 
 // agent is whom the effects of a step are for: who spoke, else who had the execution.
@@ -66,8 +102,12 @@ func (d *Dispatcher) tell(s stepped) {
 	if s.cached {
 		d.publish(bus.Hint{Topic: "cache:" + regionPluginData})
 	}
-	if s.x.Status.Terminal() {
-		d.waiters.ended(s.x)
+	switch {
+	case s.x.Status.Terminal():
+		d.waiters.ended(s.x, s.at)
+		d.onTrial(s.x)
+	case s.x.Status == octopus.Running:
+		d.waiters.started(s.x.RunID, s.at)
 	}
 }
 

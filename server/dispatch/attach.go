@@ -2,7 +2,8 @@ package dispatch
 
 import (
 	"context"
-	"math/rand/v2"
+	"maps"
+	"slices"
 	"time"
 
 	"octopus/internal/octopus"
@@ -15,7 +16,7 @@ func (d *Dispatcher) Attach(ctx context.Context, r AttachRequest) (*Session, err
 	now := d.cfg.Now()
 	s := &Session{
 		d: d, agentID: r.Agent.ID, epoch: r.Epoch, remoteAddr: r.RemoteAddr, link: r.Link, since: now,
-		incarnation: r.Hello.Incarnation, journal: r.Hello.JournalID, lastHeartbeat: now,
+		incarnation: r.Hello.Incarnation, journal: r.Hello.JournalID, version: r.Hello.Version, lastHeartbeat: now,
 		slots: r.Hello.Facts.Slots, held: make(map[string]*holding),
 	}
 	a := r.Agent
@@ -51,10 +52,11 @@ func (d *Dispatcher) register(s *Session, a octopus.Agent) (*wire.Welcome, *Sess
 	d.sessions[s.agentID], d.names[s.name] = s, s
 	d.join(s)
 	every := d.interval()
+	s.offline = offlineAfter(every)
 	return &wire.Welcome{
 		Name: a.Name, ServerID: d.cfg.ServerID, ServerVersion: d.cfg.Version, SessionEpoch: s.epoch,
-		HeartbeatMS: every.Milliseconds(), FirstAfterMS: rand.Int64N(every.Milliseconds() + 1),
-		OfflineMS: offlineAfter(every).Milliseconds(), Drained: a.Drained,
+		HeartbeatMS: every.Milliseconds(), FirstAfterMS: int64(d.intN(int(every.Milliseconds()) + 1)),
+		OfflineMS: s.offline.Milliseconds(), Drained: a.Drained,
 	}, old
 }
 
@@ -69,11 +71,14 @@ func (d *Dispatcher) unregister(s *Session) {
 }
 
 // interval is the heartbeats' for as many agents as are connected. d.mu is held.
-func (d *Dispatcher) interval() time.Duration {
+func (d *Dispatcher) interval() time.Duration { return d.intervalFor(len(d.sessions)) }
+
+// intervalFor is the interval for a number of agents.
+func (d *Dispatcher) intervalFor(agents int) time.Duration {
 	if d.cfg.Heartbeat > 0 {
 		return d.cfg.Heartbeat
 	}
-	return min(max(time.Duration(len(d.sessions))*time.Second/2000, 10*time.Second), 50*time.Second)
+	return min(max(time.Duration(agents)*time.Second/2000, 10*time.Second), 50*time.Second)
 }
 
 // offlineAfter is the silence after which an agent counts as gone.
@@ -82,13 +87,14 @@ func offlineAfter(every time.Duration) time.Duration { return every * 5 / 2 }
 // absence is what an agent had when its session ended: its executions are lost when it stays away.
 type absence struct {
 	lastHeard time.Time
+	offline   time.Duration // the silence that it was told makes it offline; its lease counts from there
+	epoch     int64         // of its latest session that this server knows of
 	name      string
 	held      map[string]*holding
 }
 
 // remember keeps what s held. d.mu is held.
 func (d *Dispatcher) remember(s *Session) {
-	d.journals[s.agentID] = s.journal
 	kept := make(map[string]*holding)
 	for id, h := range s.held {
 		if h.taken { // its go may be under way
@@ -104,7 +110,7 @@ func (d *Dispatcher) remember(s *Session) {
 	}
 	delete(d.absent, s.agentID)
 	if len(kept) > 0 {
-		d.absent[s.agentID] = &absence{lastHeard: s.lastHeartbeat, name: s.name, held: kept}
+		d.absent[s.agentID] = &absence{lastHeard: s.lastHeartbeat, offline: s.offline, epoch: s.epoch, name: s.name, held: kept}
 	}
 }
 
@@ -127,7 +133,8 @@ func (s *Session) Detach(cause string) {
 	name := s.name
 	d.mu.Unlock()
 	d.roster.changed(s.agentID)
-	for id, fence := range offered {
+	for _, id := range slices.Sorted(maps.Keys(offered)) {
+		fence := offered[id]
 		e := event{kind: evDetach, agentID: s.agentID, agentName: name, fence: fence, message: cause}
 		d.background(id, func(ctx context.Context) { d.tell(d.step(ctx, id, e)) })
 	}

@@ -21,7 +21,7 @@ const (
 	maxList        = 1000
 )
 
-// callRequest is the request of every op of kv and cache.
+// callRequest is the request of every op of kv, cache and secret.
 type callRequest struct {
 	Key        string          `json:"key"`
 	Name       string          `json:"name"`
@@ -33,8 +33,9 @@ type callRequest struct {
 
 // caller is on whose behalf a call is made.
 type caller struct {
-	plugin string
-	digest string
+	plugin    string
+	digest    string
+	execution string
 }
 
 // call answers an operation that needs the server's state, in the lane of calls of the execution: it must not wait
@@ -48,7 +49,7 @@ func (s *Session) call(ctx context.Context, m *wire.Call) error {
 		s.send(&wire.Reply{ID: m.ID, Error: &wire.CallError{Code: "cancelled", Message: "The execution does not run any more."}})
 		return nil
 	}
-	who := caller{plugin: h.plugin, digest: h.digest}
+	who := caller{plugin: h.plugin, digest: h.digest, execution: m.Execution}
 	d.mu.Unlock()
 	return d.steps.do(ctx, "call "+m.Execution, func() { s.send(d.answerCall(d.base, who, m)) })
 }
@@ -65,7 +66,7 @@ func (d *Dispatcher) answerCall(ctx context.Context, who caller, m *wire.Call) *
 		r.Error = callError(err)
 		return r
 	}
-	if r.Response, err = json.Marshal(answer); err != nil {
+	if r.Response, err = wire.Raw(answer); err != nil {
 		r.Error = callError(err)
 	}
 	return r
@@ -100,6 +101,8 @@ func (d *Dispatcher) op(ctx context.Context, who caller, op string, q callReques
 		return d.cacheGet(ctx, who, q)
 	case "cache.set":
 		return d.cacheSet(ctx, who, q)
+	case "secret.get":
+		return d.secretGet(ctx, who, q)
 	}
 	return nil, &opError{"unsupported_op", "This server does not offer the operation " + clip(op, 40) + "."}
 }
@@ -119,6 +122,9 @@ func (d *Dispatcher) kv(ctx context.Context, who caller, op string, q callReques
 			limit = maxList
 		}
 		keys, more, err := d.store.KVList(ctx, who.plugin, q.Prefix, limit)
+		if n := fitting(keys); n < len(keys) {
+			keys, more = keys[:n], true
+		}
 		return map[string]any{"keys": nonNil(keys), "more": more}, err
 	}
 	if q.Key == "" || len(q.Key) > maxKey {
@@ -178,6 +184,18 @@ func (d *Dispatcher) cacheSet(ctx context.Context, who caller, q callRequest) (a
 		d.publish(bus.Hint{Topic: "cache:" + regionPluginData, ID: key})
 	}
 	return struct{}{}, err
+}
+
+// fitting is how many keys one reply carries.
+func fitting(keys []string) int {
+	size := 0
+	for i, key := range keys {
+		raw, err := wire.Raw(key)
+		if size += len(raw) + len(","); err != nil || size > maxValue {
+			return i
+		}
+	}
+	return len(keys)
 }
 
 func checkValue(v json.RawMessage) error {

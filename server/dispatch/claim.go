@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,11 +56,18 @@ func (d *Dispatcher) claimQuery() (q store.ClaimQuery, keys map[string]bool) {
 	now := d.cfg.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	agents := make(map[*Session][]string)
-	for key := range d.backlog.ripe {
+	pools := make(map[*Session][]string)
+	var agents []*Session // the keys of pools, in the order that they were found: the same each time
+	add := func(s *Session, more ...string) {
+		if _, known := pools[s]; !known {
+			agents = append(agents, s)
+		}
+		pools[s] = append(pools[s], more...)
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.backlog.ripe)) {
 		if id, ok := strings.CutPrefix(key, bound); ok {
 			if s := d.sessions[id]; s != nil && s.credits(now) > 0 {
-				agents[s] = append(agents[s], nil...)
+				add(s)
 				keys[key] = true
 			} else if s == nil {
 				delete(d.backlog.ripe, key) // its agent is not here; revive brings it back when it comes
@@ -72,15 +81,15 @@ func (d *Dispatcher) claimQuery() (q store.ClaimQuery, keys map[string]bool) {
 		}
 		for _, s := range p.members {
 			if s.credits(now) > 0 {
-				agents[s] = append(agents[s], key)
+				add(s, key)
 				keys[key] = true
 			}
 		}
 	}
-	for s, pools := range agents {
+	for _, s := range agents {
 		credits := min(s.credits(now), claimLimit)
 		s.reserved += credits
-		q.Agents = append(q.Agents, store.ClaimAgent{ID: s.agentID, Name: s.name, Credits: credits, Pools: pools})
+		q.Agents = append(q.Agents, store.ClaimAgent{ID: s.agentID, Name: s.name, Credits: credits, Pools: pools[s]})
 	}
 	return q, keys
 }

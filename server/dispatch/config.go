@@ -4,21 +4,26 @@ import (
 	"log/slog"
 	"time"
 
+	"octopus/internal/octopus"
 	"octopus/server/bus"
 	"octopus/server/store"
 )
 
 // Config says what a dispatcher stands on. Zero times stand for their defaults.
 type Config struct {
-	Store   *store.Store
+	Store   Store
 	Bus     bus.Bus
 	Catalog Catalog
+	// Vault opens secrets and users' parameters. Defaults to none: plugins get neither.
+	Vault Vault
 	// Log receives what operators should know. Defaults to silence.
 	Log *slog.Logger
 	// ServerID is this process in the database.
 	ServerID string
 	// Version of the server, told to agents.
 	Version string
+	// Restore is the latest restore of a backup into the database. Defaults to none.
+	Restore store.Restore
 	// Now is the clock for what is kept in memory. The database's own clock stamps rows. Defaults to time.Now.
 	Now func() time.Time
 
@@ -33,6 +38,11 @@ type Config struct {
 	TimeoutSlack time.Duration
 	// MaxTimeout is the ceiling of a timeout. Defaults to 24 hours.
 	MaxTimeout time.Duration
+	// Timeout is how long an execution may run where neither its task nor its plugin says. Defaults to 30 s.
+	Timeout time.Duration
+	// WaitAny is how long work for any or all agents waits where nothing else is said, WaitAgent work for one agent.
+	// Default to octopus.WaitTTLPool and octopus.WaitTTLAgent.
+	WaitAny, WaitAgent time.Duration
 	// RetryBackoff is the pause before the first retry; it doubles up to an hour. Defaults to 5 s.
 	RetryBackoff time.Duration
 	// Heartbeat fixes the heartbeats' interval. Defaults to agents/2000 s, at least 10 s, at most 50 s.
@@ -54,6 +64,7 @@ func (c Config) withDefaults() Config {
 	}{
 		{&c.OfferTTL, 10 * time.Second}, {&c.LostAfter, 15 * time.Minute}, {&c.LostAfterRetry, 90 * time.Second},
 		{&c.CancelGrace, 10 * time.Second}, {&c.TimeoutSlack, 30 * time.Second}, {&c.MaxTimeout, 24 * time.Hour},
+		{&c.Timeout, 30 * time.Second}, {&c.WaitAny, octopus.WaitTTLPool}, {&c.WaitAgent, octopus.WaitTTLAgent},
 		{&c.RetryBackoff, 5 * time.Second}, {&c.Sweep, time.Second},
 	} {
 		if *d.value <= 0 {

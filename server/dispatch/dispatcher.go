@@ -5,8 +5,6 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"octopus/server/store"
 )
 
 // maxPending bounds what agents reported and is not yet written. Beyond it their sockets are not read.
@@ -19,9 +17,10 @@ const stopGrace = 5 * time.Second
 type Dispatcher struct {
 	cfg     Config
 	rules   rules
-	store   *store.Store
+	store   Store
 	shared  bool      // other servers may use the same database
 	started time.Time // silence is counted from here at the earliest
+	driver  Driver    // nil but in a simulator
 
 	base  context.Context // of what agents report: outlives their requests
 	stop  context.CancelCauseFunc
@@ -40,7 +39,8 @@ type Dispatcher struct {
 	pools    map[string]*pool    // by canonical selector, at most maxPools
 	backlog  backlog
 	absent   map[string]*absence // agents that hold executions and are not connected here
-	journals map[string]string   // the latest journal of each agent that was connected
+
+	compare map[string]bool // plugins with a version on trial of which something ended since they were compared last
 
 	cancelsRead time.Time // when cancels of other servers were looked for last
 }
@@ -50,7 +50,7 @@ func New(c Config) *Dispatcher {
 	c = c.withDefaults()
 	d := &Dispatcher{
 		cfg:      c,
-		rules:    rules{offerTTL: c.OfferTTL, cancelGrace: c.CancelGrace, slack: c.TimeoutSlack, backoff: c.RetryBackoff},
+		rules:    rules{offerTTL: c.OfferTTL, cancelGrace: c.CancelGrace, slack: c.TimeoutSlack, backoff: c.RetryBackoff, waitAny: c.WaitAny, waitAgent: c.WaitAgent},
 		store:    c.Store,
 		shared:   c.Store.Dialect() == "postgres",
 		started:  c.Now(),
@@ -61,8 +61,9 @@ func New(c Config) *Dispatcher {
 		names:    make(map[string]*Session),
 		pools:    make(map[string]*pool),
 		absent:   make(map[string]*absence),
-		journals: make(map[string]string),
+		compare:  map[string]bool{"": true}, // all: the process before may have ended before it compared
 	}
+	d.rules.afterRestore(c.Restore)
 	d.base, d.stop = context.WithCancelCause(context.Background())
 	d.roster.init()
 	d.waiters.init()
@@ -91,6 +92,10 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 // inLane runs fn behind everything else about one execution, and waits for it.
 func (d *Dispatcher) inLane(ctx context.Context, executionID string, fn func(ctx context.Context)) error {
+	if d.driver != nil {
+		d.driver.Wait(executionID, func() { fn(d.base) })
+		return nil
+	}
 	done := make(chan struct{})
 	err := d.steps.do(ctx, executionID, func() {
 		defer close(done)
@@ -117,6 +122,10 @@ func (d *Dispatcher) background(executionID string, fn func(ctx context.Context)
 
 // wakeClaim lets the claimer look for work. It never blocks.
 func (d *Dispatcher) wakeClaim() {
+	if d.driver != nil {
+		d.driver.Wake()
+		return
+	}
 	select {
 	case d.wake <- struct{}{}:
 	default: // it is awake already

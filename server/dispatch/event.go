@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"octopus/internal/octopus"
+	"octopus/internal/seeded"
 	"octopus/internal/wire"
 	"octopus/sdk/spec"
 )
@@ -29,10 +30,11 @@ const (
 	evHeard        kind = "heard"         // it is heard again
 	evWaiting      kind = "waiting"       // why it waits has changed
 	evRefuse       kind = "refuse"        // the server itself will not run it any more: its plugin was revoked
+	evRestored     kind = "restored"      // the database was restored from a backup that held it
 )
 
 var kinds = []kind{evOffer, evAccept, evReject, evStarted, evResult, evCancel, evDue, evLost, evNeverStarted, evHello,
-	evForceClose, evDetach, evSilent, evHeard, evWaiting, evRefuse}
+	evForceClose, evDetach, evSilent, evHeard, evWaiting, evRefuse, evRestored}
 
 // event is one thing that happened to an execution. Only the fields of its kind are set.
 type event struct {
@@ -50,6 +52,7 @@ type event struct {
 	message   string            // evReject, evDetach, evLost, evWaiting, evRefuse: a sentence
 	prepared  *wire.Prepared    // evStarted
 	result    *outcome          // evResult
+	wait      time.Duration     // evResult, evLost, evNeverStarted: the task's own wait for an agent, if it has one
 }
 
 // outcome is a result as it came, with its response decoded.
@@ -58,6 +61,10 @@ type outcome struct {
 	raw      []byte        // the response's bytes, wherever they came from
 	response spec.Response // decoded from raw
 	invalid  error         // raw is no response
+	unread   unread        // what was printed where it is no response, whoever found out
+
+	files     []wire.Artifact // that the plugin handed over
+	filesLost string          // why those that there were are not kept, as a sentence
 }
 
 // effect is what to do after a step was committed.
@@ -87,9 +94,15 @@ const (
 // rules are the times that steps go by.
 type rules struct {
 	offerTTL, cancelGrace, slack, backoff time.Duration
+	waitAny, waitAgent                    time.Duration // for an agent, where nothing else was said
+
+	// The latest restore of a backup. Every fence that was given before it is below floor; 0: there was none.
+	floor   int64
+	requeue bool   // the administrator said that nothing ran since the backup
+	since   string // of when the backup was, for people
 }
 
 // held reports whether the event's agent is the one that the execution was offered to, under the same fence.
 func (e event) holds(x octopus.Execution) bool {
-	return x.AgentID == e.agentID && x.Fence == e.fence
+	return x.AgentID == e.agentID && (x.Fence == e.fence || seeded.Is(seeded.NoFenceCheck))
 }

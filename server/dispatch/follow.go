@@ -20,14 +20,23 @@ func (d *Dispatcher) followLoop(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
-	sub := d.cfg.Bus.Subscribe(1024, "agents", "plugins", topicQueued, "cache:"+regionBroadcast, "broadcast", topicCancels)
+	sub := d.cfg.Bus.Subscribe(1024, "agents", "plugins", topicQueued, "cache:"+regionBroadcast, "broadcast", topicCancels, topicWritable)
 	defer sub.Close()
-	tick := time.NewTicker(orphanEvery)
+	tasks := d.cfg.Bus.Subscribe(1, "tasks") // one says enough: they are looked at now and then
+	defer tasks.Close()
+	tick, look := time.NewTicker(orphanEvery), time.NewTicker(prefetchEvery)
 	defer tick.Stop()
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-look.C:
+			select {
+			case <-tasks.C():
+				d.tasksChanged(ctx)
+			default:
+			}
 		case h := <-sub.C():
 			if sub.Missed() {
 				d.missed(ctx)
@@ -41,11 +50,53 @@ func (d *Dispatcher) followLoop(ctx context.Context) {
 	}
 }
 
-// lookAround finds what other servers left behind: executions of servers that died.
+// askWaiting asks the agents that said what could not be written to say it again: now it can.
+func (d *Dispatcher) askWaiting() {
+	var waiting []*Session
+	d.mu.Lock()
+	for _, s := range d.sessions {
+		if s.rehello {
+			s.rehello = false
+			waiting = append(waiting, s)
+		}
+	}
+	d.mu.Unlock()
+	for _, s := range waiting {
+		s.send(&wire.HeartbeatAck{Rehello: true}) // of no heartbeat: it acknowledges none
+	}
+}
+
+// lookAround finds what other servers left behind and what no hint told: executions of servers that died, and what
+// people decided about agents at other servers.
 func (d *Dispatcher) lookAround(ctx context.Context) {
 	if err := d.findOrphans(ctx); err != nil && ctx.Err() == nil {
 		d.cfg.Log.Warn("orphans not read", "err", err)
 	}
+	if err := d.readDecisions(ctx); err != nil && ctx.Err() == nil {
+		d.cfg.Log.Warn("agents not read", "err", err)
+	}
+}
+
+// readDecisions reads all agents, a page at a time, and looks closer at those here that were changed elsewhere.
+func (d *Dispatcher) readDecisions(ctx context.Context) error {
+	fleet, err := readAll(ctx, d.store)
+	if err != nil {
+		return err
+	}
+	for _, s := range d.connected() {
+		a, ok := fleet[s.agentID]
+		d.mu.Lock()
+		same := ok && a.name == s.name && a.enabled == s.enabled && a.drained == s.drained && a.epoch == s.epoch && maps.Equal(a.labels, s.labels)
+		gone := ok && !a.connected && a.epoch == s.epoch
+		d.mu.Unlock()
+		switch {
+		case gone: // another server took this one for dead and closed its sessions: they are to be opened again
+			s.link.Close(wire.CloseDrain, "The session was closed in the database. Come back.", 500*time.Millisecond, 2*time.Second)
+		case !same:
+			d.agentChanged(ctx, s.agentID)
+		}
+	}
+	return nil
 }
 
 // sweepCancels sends cancels that were asked for at other servers and of which no hint came.
@@ -53,7 +104,7 @@ func (d *Dispatcher) sweepCancels(ctx context.Context) {
 	now := d.cfg.Now()
 	var ids []string
 	d.mu.Lock()
-	if now.Sub(d.cancelsRead) >= recancel {
+	if now.Sub(d.cancelsRead) >= lookEvery {
 		d.cancelsRead = now
 		for id, s := range d.sessions {
 			if len(s.held) > 0 {
@@ -62,6 +113,7 @@ func (d *Dispatcher) sweepCancels(ctx context.Context) {
 		}
 	}
 	d.mu.Unlock()
+	slices.Sort(ids)
 	for part := range slices.Chunk(ids, 500) {
 		d.undelivered(ctx, part)
 	}
@@ -84,10 +136,7 @@ func (d *Dispatcher) missed(ctx context.Context) {
 	d.offers.clear()
 	d.backlogUnknown()
 	d.mu.Lock()
-	ids := make([]string, 0, len(d.sessions))
-	for id := range d.sessions {
-		ids = append(ids, id)
-	}
+	ids := slices.Sorted(maps.Keys(d.sessions))
 	d.mu.Unlock()
 	for _, id := range ids {
 		d.agentChanged(ctx, id)
@@ -111,6 +160,8 @@ func (d *Dispatcher) follow(ctx context.Context, h bus.Hint) {
 		if _, here := d.Presence(h.ID); here {
 			d.undelivered(ctx, []string{h.ID})
 		}
+	case topicWritable:
+		d.askWaiting()
 	default:
 		d.broadcastAll(ctx)
 	}

@@ -84,13 +84,21 @@ func (s *Session) compare(m *wire.Heartbeat) bool {
 func (s *Session) accept(ctx context.Context, m *wire.Accept) error {
 	d := s.d
 	d.mu.Lock()
-	if h := s.holds(m.Execution, m.Fence); h != nil && !h.taken {
+	h := s.holds(m.Execution, m.Fence)
+	if h != nil && !h.taken {
 		h.taken, s.quiet = true, false
+	}
+	digest := ""
+	if h != nil && !h.running {
+		digest = h.digest
 	}
 	name := s.name
 	d.mu.Unlock()
-	e := event{kind: evAccept, agentID: s.agentID, agentName: name, fence: m.Fence}
 	return d.steps.do(ctx, m.Execution, func() {
+		e := event{kind: evAccept, agentID: s.agentID, agentName: name, fence: m.Fence}
+		if why := d.revoked(digest); why != "" { // since it was offered
+			e = event{kind: evRefuse, code: "plugin_revoked", message: why}
+		}
 		r := d.step(d.base, m.Execution, e)
 		if octopus.CodeOf(r.err) == octopus.CodeNotFound {
 			s.send(&wire.Withdrawn{Execution: m.Execution, Fence: m.Fence})
@@ -98,6 +106,18 @@ func (s *Session) accept(ctx context.Context, m *wire.Accept) error {
 		}
 		d.tell(r) // after any other error the agent asks again
 	})
+}
+
+// revoked says why a module must not be started any more, "" where it may, or where nothing is known of it.
+func (d *Dispatcher) revoked(digest string) string {
+	if digest == "" {
+		return ""
+	}
+	f, err := d.facts(d.base, digest)
+	if err != nil {
+		return "" // the offer asked the same before
+	}
+	return f.refusal
 }
 
 // pauses after a reject, so that work is not offered again and again to an agent that cannot take it.
@@ -195,7 +215,7 @@ func (s *Session) ack(m *wire.Result, v wire.Verdict, reason string) {
 
 // outcome reads the response of a result, which may have come before as a blob.
 func (d *Dispatcher) outcome(ctx context.Context, m *wire.Result) (*outcome, error) {
-	o := &outcome{Result: *m, raw: m.Response}
+	o := &outcome{Result: *m, raw: m.Response, unread: unreadOf(m.Invalid, m.Usage.OutputBytes)}
 	if m.BlobSHA256 != "" {
 		raw, err := d.store.Blob(ctx, m.BlobSHA256)
 		if octopus.CodeOf(err) == octopus.CodeNotFound {
@@ -206,6 +226,9 @@ func (d *Dispatcher) outcome(ctx context.Context, m *wire.Result) (*outcome, err
 			return nil, fmt.Errorf("uploaded response: %w", err)
 		}
 		o.raw = raw
+	}
+	if err := d.filesOf(ctx, o); err != nil {
+		return nil, err
 	}
 	switch o.Outcome {
 	case octopus.Succeeded, octopus.Failed, octopus.TimedOut, octopus.Cancelled, octopus.Lost:
@@ -218,6 +241,7 @@ func (d *Dispatcher) outcome(ctx context.Context, m *wire.Result) (*outcome, err
 	}
 	response, err := spec.DecodeResponse(o.raw)
 	if err != nil {
+		o.unread = unreadOf(o.raw, 0)
 		o.raw, o.invalid = nil, octopus.Errorf(octopus.CodeInvalid, "%s", err)
 		return o, nil
 	}

@@ -4,10 +4,14 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
 )
+
+// maxSessions is how many connections of an agent are looked at for its journal, as many as the store keeps.
+const maxSessions = 200
 
 // maxHelloItems bounds what one agent may say that it holds.
 const maxHelloItems = 50_000
@@ -16,6 +20,10 @@ const maxHelloItems = 50_000
 func (s *Session) page(m *wire.Hello) error {
 	d := s.d
 	d.mu.Lock()
+	if !s.expects(m) {
+		d.mu.Unlock()
+		return nil
+	}
 	s.items = append(s.items, m.Items...)
 	if len(s.items) > maxHelloItems || len(m.Items) > wire.HelloPage {
 		d.mu.Unlock()
@@ -31,6 +39,21 @@ func (s *Session) page(m *wire.Hello) error {
 		return nil
 	}
 	return d.hello.do(d.base, s.agentID, func() { s.reconcile(d.base, items, before) })
+}
+
+// expects reports whether a page continues the newest hello, or begins a newer one. What a transport sends again says
+// what the agent held before: taken for new it would prove that what started since never did. d.mu is held.
+func (s *Session) expects(m *wire.Hello) bool {
+	switch {
+	case m.Seq == 0:
+		return true
+	case m.Seq > s.helloSeq && m.Page == 0:
+		s.helloSeq, s.helloPage, s.items = m.Seq, 0, nil
+	case m.Seq != s.helloSeq || m.Page != s.helloPage:
+		return false
+	}
+	s.helloPage++
+	return true
 }
 
 // taken is what the agent had said it took before it sent this hello: of anything newer the hello says nothing. It
@@ -76,7 +99,16 @@ func (s *Session) reconcile(ctx context.Context, items []wire.Item, before map[s
 			holdings[it.Execution] = h
 		}
 	}
-	s.missing(ctx, name, stored, named, before)
+	doubts, err := s.missing(ctx, name, stored, named, before)
+	if err != nil {
+		d.cfg.Log.Error("hello not answered", "agent", s.agentID, "err", err)
+		s.askAgain()
+		return
+	}
+	for _, x := range doubts {
+		holdings[x.ID] = holdingOf(x)
+		holdings[x.ID].doubted = true
+	}
 	s.settle(holdings, before)
 	for page := range slices.Chunk(answers, wire.HelloPage) {
 		answers = answers[len(page):]
@@ -84,6 +116,9 @@ func (s *Session) reconcile(ctx context.Context, items []wire.Item, before map[s
 	}
 	if len(items) == 0 {
 		s.send(&wire.HelloAnswer{End: true})
+	}
+	if len(doubts) > 0 {
+		s.send(&wire.HeartbeatAck{Rehello: true}) // of no heartbeat: it acknowledges none
 	}
 	d.wakeClaim()
 	d.prefetch(ctx, s)
@@ -130,48 +165,79 @@ func (s *Session) answer(ctx context.Context, it wire.Item, name string) (wire.A
 	return out, h, nil
 }
 
-// missing decides about what the database says the agent has, and the agent does not name.
-func (s *Session) missing(ctx context.Context, name string, stored []octopus.Execution, named, before map[string]int64) {
-	var intact *bool
+// missing decides about what the database says the agent has, and the agent does not name. What runs by the first hello
+// of a session is only doubted: that hello may be an old one, which a server read late that was frozen, or that a network
+// kept, and since then the agent may have been given a go elsewhere. The second hello was asked for, so it is new.
+func (s *Session) missing(ctx context.Context, name string, stored []octopus.Execution, named, before map[string]int64) (doubts []octopus.Execution, err error) {
+	var sessions []octopus.AgentSession
 	for _, x := range stored {
-		if fence, ok := named[x.ID]; ok && fence >= x.Fence {
+		fence, ok := named[x.ID]
+		if ok && fence == x.Fence {
 			continue
 		}
 		if before != nil && before[x.ID] != x.Fence {
 			continue
 		}
-		if intact == nil {
-			same := s.sameJournal(ctx)
-			intact = &same
+		if before == nil && x.Status == octopus.Running && (!ok || fence < x.Fence) {
+			doubts = append(doubts, x)
+			continue
+		}
+		if sessions == nil {
+			if sessions, err = s.d.store.AgentSessions(ctx, s.agentID, maxSessions); err != nil {
+				return nil, err
+			}
 		}
 		e := event{kind: evNeverStarted, agentID: s.agentID, agentName: name, fence: x.Fence}
-		if !*intact {
+		switch {
+		case ok && fence > x.Fence: // the database was restored, and the agent has a later try than it knows of
+			e.kind, e.code, e.message = evLost, "restored", s.d.rules.forgot()
+		case s.doubted(x) && !s.sameJournal(sessions, x.GoAt): // within a session the journal cannot change
 			e.kind, e.code = evLost, "journal_lost"
 			e.message = name + " came back without its journal, so nobody knows whether it ran."
 		}
 		s.d.background(x.ID, func(ctx context.Context) { s.d.tell(s.d.step(ctx, x.ID, e)) })
 	}
+	return doubts, nil
 }
 
-// sameJournal reports whether the agent's journal is the one that it had in its session before.
-func (s *Session) sameJournal(ctx context.Context) bool {
+// doubted reports whether the first hello of the session did not name x, which ran.
+func (s *Session) doubted(x octopus.Execution) bool {
 	s.d.mu.Lock()
-	before, ok := s.d.journals[s.agentID]
-	s.d.mu.Unlock()
-	if ok {
-		return before == s.journal
-	}
-	list, err := s.d.store.AgentSessions(ctx, s.agentID, 5)
-	if err != nil {
-		return false
-	}
-	for _, old := range list {
-		if old.Epoch < s.epoch {
-			_, journal, ok := strings.Cut(old.Incarnation, "/")
-			return ok && journal == s.journal
+	defer s.d.mu.Unlock()
+	h := s.holds(x.ID, x.Fence)
+	return h != nil && h.doubted
+}
+
+// sameJournal reports whether the agent has had one and the same journal since an execution was given its go: only
+// then does its absence prove that it never started. A session counts from when it was opened, whether or not its
+// hello was ever answered.
+func (s *Session) sameJournal(sessions []octopus.AgentSession, since time.Time) bool {
+	var latest time.Time // of all sessions up to this one; a clock that went back makes none of them count as earlier
+	begin := -1
+	for i, old := range slices.Backward(sessions) { // oldest first
+		if old.Epoch >= s.epoch {
+			continue
+		}
+		if latest = later(latest, old.ConnectedAt); old.ConnectedAt.Equal(latest) && !latest.After(since) {
+			begin = i
 		}
 	}
-	return false
+	if begin < 0 {
+		return false
+	}
+	for _, old := range sessions[:begin+1] {
+		if _, journal, _ := strings.Cut(old.Incarnation, "/"); old.Epoch < s.epoch && journal != s.journal {
+			return false
+		}
+	}
+	return true
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // settle makes the reconciled holdings the session's, and opens it for work.
@@ -188,6 +254,5 @@ func (s *Session) settle(holdings map[string]*holding, before map[string]int64) 
 		}
 	}
 	s.held, s.ready, s.quiet, s.mismatches = holdings, true, false, 0
-	d.journals[s.agentID] = s.journal
 	d.backlog.revive()
 }

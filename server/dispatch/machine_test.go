@@ -79,7 +79,7 @@ func drawEvent(t *rapid.T, x octopus.Execution) event {
 // checkStep holds the promises that no step may break.
 func checkStep(t *rapid.T, x, next octopus.Execution, c store.Change) {
 	switch {
-	case x.Status.Terminal() && (next.Status != x.Status || next.Fence != x.Fence || c.Attempt != nil || len(c.Results) > 0):
+	case x.Status.Terminal() && (next.Status != x.Status || next.Fence != x.Fence || c.Attempt != nil || len(c.Results) > 0 || len(c.Artifacts) > 0):
 		t.Fatalf("terminal %s changed to %+v", x.Status, next)
 	case next.Status != x.Status && !x.Status.CanBecome(next.Status):
 		t.Fatalf("%s became %s", x.Status, next.Status)

@@ -18,7 +18,10 @@ type moduleFacts struct {
 	stdout     int64
 	kvBytes    int64
 	userParams []string
-	refusal    string // why it must not run any more, "" when it may
+	secrets    map[string]string // what it may use: the name in the manifest → the stored secret
+	refusal    string            // why it must not run any more, "" when it may
+	config     json.RawMessage   // of the plugin; nil: none
+	unfit      string            // why it cannot start with its configuration, "" when it can
 }
 
 // offerCache keeps the facts of the versions in use, by digest. It is emptied when plugins change; what was read
@@ -28,7 +31,7 @@ type offerCache struct {
 	epoch    int64 // counts the times it was emptied
 	changes  int64 // store.PluginChanges at that time
 	facts    map[string]moduleFacts
-	prefetch []wire.Module // nil: not known
+	prefetch []wanted // nil: not known
 }
 
 // get finds what is known of a version, if it was read at this number of changes.
@@ -74,17 +77,26 @@ func (c *offerCache) empty() {
 	c.facts, c.prefetch = nil, nil
 }
 
-func (c *offerCache) prefetchList() ([]wire.Module, bool) {
+func (c *offerCache) prefetchList() ([]wanted, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.prefetch, c.prefetch != nil
 }
 
-func (c *offerCache) keepPrefetch(epoch int64, list []wire.Module) {
+// forgetPrefetch has the list of modules made anew, and returns what it was.
+func (c *offerCache) forgetPrefetch() []wanted {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.prefetch
+	c.prefetch = nil
+	return before
+}
+
+func (c *offerCache) keepPrefetch(epoch int64, list []wanted) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if epoch == c.epoch {
-		c.prefetch = list
+		c.prefetch = append([]wanted{}, list...) // not nil, also when it is empty
 	}
 }
 
@@ -106,13 +118,19 @@ func (d *Dispatcher) facts(ctx context.Context, digest string) (moduleFacts, err
 	if err != nil {
 		return moduleFacts{}, fmt.Errorf("grant: %w", err)
 	}
+	secrets := bindings(&caps)
 	grant, err := json.Marshal(caps)
 	if err != nil {
 		return moduleFacts{}, fmt.Errorf("grant: %w", err)
 	}
-	f := moduleFacts{size: v.Size, grant: grant, stdout: int64(m.Limits.Stdout), userParams: caps.UserParams}
+	f := moduleFacts{size: v.Size, grant: grant, stdout: int64(m.Limits.Stdout), userParams: caps.UserParams, secrets: secrets}
 	if caps.KV != nil {
 		f.kvBytes = int64(caps.KV.MaxBytes)
+	}
+	if f.config, err = d.cfg.Catalog.Config(ctx, v); octopus.CodeOf(err) == octopus.CodeInvalid {
+		f.unfit = octopus.Sentence(err)
+	} else if err != nil {
+		return moduleFacts{}, fmt.Errorf("configuration: %w", err)
 	}
 	if v.Status == octopus.VersionRevoked {
 		f.refusal = fmt.Sprintf("%s %s was revoked.", v.Plugin, v.Version)
@@ -138,10 +156,16 @@ func (d *Dispatcher) sendOffer(ctx context.Context, x octopus.Execution) error {
 	if s != nil {
 		s.reserved = max(s.reserved-1, 0)
 	}
-	if err != nil || f.refusal != "" || s == nil || s.closed || !s.ready {
+	if err != nil || f.refusal+f.unfit != "" || s == nil || s.closed || !s.ready {
 		d.mu.Unlock()
-		d.takeBack(x, f.refusal)
+		d.takeBack(x, f)
 		return err
+	}
+	if x.DryRun && s.version < wire.VersionDryRun {
+		name := s.name
+		d.mu.Unlock()
+		d.declineDryRun(x, name)
+		return nil
 	}
 	seq := s.offer(x)
 	d.mu.Unlock()
@@ -150,20 +174,36 @@ func (d *Dispatcher) sendOffer(ctx context.Context, x octopus.Execution) error {
 }
 
 // takeBack withdraws an offer that was committed and cannot be sent.
-func (d *Dispatcher) takeBack(x octopus.Execution, refusal string) {
+func (d *Dispatcher) takeBack(x octopus.Execution, f moduleFacts) {
 	e := event{kind: evDetach, agentID: x.AgentID, agentName: x.AgentName, fence: x.Fence}
-	if refusal != "" {
-		e = event{kind: evRefuse, code: "plugin_revoked", message: refusal}
+	switch {
+	case f.refusal != "":
+		e = event{kind: evRefuse, code: "plugin_revoked", message: f.refusal}
+	case f.unfit != "":
+		e = event{kind: evRefuse, code: "plugin_config", message: f.unfit}
 	}
 	d.background(x.ID, func(ctx context.Context) { d.tell(d.step(ctx, x.ID, e)) })
+}
+
+// declineDryRun answers an offer for an agent that would take a dry run for a real one.
+func (d *Dispatcher) declineDryRun(x octopus.Execution, agent string) {
+	e := event{
+		kind: evReject, agentID: x.AgentID, agentName: agent, fence: x.Fence, reject: wire.RejectPolicy,
+		message: "The agent is too old for dry runs. Update it.",
+	}
+	d.background(x.ID, func(ctx context.Context) {
+		e.left = d.others(ctx, x.ID, x.AgentID)
+		d.tell(d.step(ctx, x.ID, e))
+	})
 }
 
 func (d *Dispatcher) offerMessage(ctx context.Context, x octopus.Execution, f moduleFacts, seq int64) *wire.Offer {
 	m := &wire.Offer{
 		OfferSeq: seq, Execution: x.ID, Run: x.RunID, Task: x.TaskID, TaskName: x.TaskName, Attempt: x.Attempt + 1, Fence: x.Fence,
 		Plugin: x.Plugin, PluginVersion: x.PluginVersion, Digest: x.Digest, Size: f.size, Action: x.Action, Params: x.Params,
-		Grant: f.grant, MemoryBytes: x.Memory, StdoutBytes: f.stdout,
-		TimeoutMS: x.Timeout.Milliseconds(), LostAfterMS: x.LostAfter.Milliseconds(), OnLost: x.OnLost,
+		Config: f.config, Grant: f.grant, MemoryBytes: x.Memory, StdoutBytes: f.stdout, Fuel: x.Fuel,
+		TimeoutMS: x.Timeout.Milliseconds(), LostAfterMS: x.LostAfter.Milliseconds(), OnLost: x.OnLost, DryRun: x.DryRun,
+		ArtifactBytes: wire.MaxArtifactBytes,
 	}
 	if !x.DeadlineAt.IsZero() {
 		m.DeadlineMS = max(x.DeadlineAt.Sub(d.store.Now()).Milliseconds(), 1)
@@ -175,7 +215,7 @@ func (d *Dispatcher) offerMessage(ctx context.Context, x octopus.Execution, f mo
 // userOf is who started the run, with the categories of parameters that the plugin was granted.
 func (d *Dispatcher) userOf(ctx context.Context, name string, categories []string) json.RawMessage {
 	user := spec.RequestUser{Name: name}
-	if len(categories) > 0 {
+	if len(categories) > 0 && d.cfg.Vault != nil {
 		user.Params = d.userParams(ctx, name, categories)
 	}
 	raw, err := json.Marshal(user)
@@ -186,19 +226,12 @@ func (d *Dispatcher) userOf(ctx context.Context, name string, categories []strin
 }
 
 func (d *Dispatcher) userParams(ctx context.Context, name string, categories []string) json.RawMessage {
-	u, err := d.store.User(ctx, name)
+	granted, err := d.cfg.Vault.ParamsFor(ctx, name, categories)
 	if err != nil {
-		return nil // a schedule, or a user who is gone
+		d.cfg.Log.Warn("a user's parameters cannot be read", "user", name, "err", err)
 	}
-	var all map[string]json.RawMessage
-	if json.Unmarshal(u.Params, &all) != nil {
+	if len(granted) == 0 {
 		return nil
-	}
-	granted := make(map[string]json.RawMessage)
-	for _, c := range categories {
-		if v, ok := all[c]; ok {
-			granted[c] = v
-		}
 	}
 	raw, err := json.Marshal(granted)
 	if err != nil {

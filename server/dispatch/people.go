@@ -33,11 +33,24 @@ func (d *Dispatcher) ask(ctx context.Context, executionID string, e event) (octo
 	return r.x, r.err
 }
 
-// cancelsAtOnce is how many executions of a run are cancelled side by side: they share commits.
-const cancelsAtOnce = 64
+// endsAtOnce is how many executions of a run are ended side by side: they share commits.
+const endsAtOnce = 64
 
 // CancelRun cancels every execution of a run that lives. A run that has ended is CodeConflict.
 func (d *Dispatcher) CancelRun(ctx context.Context, runID, by string) (octopus.Run, error) {
+	return d.endRun(ctx, runID, func(x octopus.Execution) bool { return !x.Cancelling },
+		func(ctx context.Context, id string) error { _, err := d.Cancel(ctx, id, by); return err })
+}
+
+// ForceCloseRun force-closes every execution of a run that lives, also those that are being cancelled. A run that has
+// ended is CodeConflict.
+func (d *Dispatcher) ForceCloseRun(ctx context.Context, runID, by string) (octopus.Run, error) {
+	return d.endRun(ctx, runID, func(octopus.Execution) bool { return true },
+		func(ctx context.Context, id string) error { _, err := d.ForceClose(ctx, id, by); return err })
+}
+
+// endRun does something to every execution of a run that lives and is meant.
+func (d *Dispatcher) endRun(ctx context.Context, runID string, meant func(octopus.Execution) bool, do func(context.Context, string) error) (octopus.Run, error) {
 	run, err := d.store.Run(ctx, runID)
 	if err != nil {
 		return octopus.Run{}, err
@@ -51,26 +64,26 @@ func (d *Dispatcher) CancelRun(ctx context.Context, runID, by string) (octopus.R
 		}
 	}
 	for range 3 { // again for those that changed pages while they were read
-		live, err := d.liveExecutions(ctx, runID)
+		live, err := d.liveExecutions(ctx, runID, meant)
 		if err != nil {
 			return octopus.Run{}, err
 		}
 		if len(live) == 0 {
 			break
 		}
-		if err := d.cancelAll(ctx, live, by); err != nil {
+		if err := endAll(ctx, live, do); err != nil {
 			return octopus.Run{}, err
 		}
 	}
 	return d.store.Run(ctx, runID)
 }
 
-func (d *Dispatcher) cancelAll(ctx context.Context, ids []string, by string) error {
+func endAll(ctx context.Context, ids []string, do func(context.Context, string) error) error {
 	var all errgroup.Group
-	all.SetLimit(cancelsAtOnce)
+	all.SetLimit(endsAtOnce)
 	for _, id := range ids {
 		all.Go(func() error {
-			_, err := d.Cancel(ctx, id, by)
+			err := do(ctx, id)
 			if octopus.CodeOf(err) == octopus.CodeConflict {
 				return nil // it ended meanwhile
 			}
@@ -80,11 +93,11 @@ func (d *Dispatcher) cancelAll(ctx context.Context, ids []string, by string) err
 	return all.Wait()
 }
 
-// liveExecutions lists the executions of a run that have not ended and are not being cancelled. Pages are in an order
+// liveExecutions lists the executions of a run that have not ended and are meant. Pages are in an order
 // that states change, so it reads all before anything is done to them.
-func (d *Dispatcher) liveExecutions(ctx context.Context, runID string) (ids []string, err error) {
+func (d *Dispatcher) liveExecutions(ctx context.Context, runID string, meant func(octopus.Execution) bool) (ids []string, err error) {
 	err = d.eachExecution(ctx, runID, func(x octopus.Execution) error {
-		if !x.Status.Terminal() && !x.Cancelling {
+		if !x.Status.Terminal() && meant(x) {
 			ids = append(ids, x.ID)
 		}
 		return nil

@@ -1,7 +1,8 @@
 package dispatch
 
 import (
-	"math/rand/v2"
+	"maps"
+	"slices"
 	"time"
 
 	"octopus/internal/octopus"
@@ -29,8 +30,8 @@ func (d *Dispatcher) poolOf(key string) *pool {
 		clear(d.pools)
 	}
 	p := &pool{selector: selector}
-	for _, s := range d.sessions {
-		p.admit(s)
+	for _, id := range slices.Sorted(maps.Keys(d.sessions)) {
+		p.admit(d.sessions[id])
 	}
 	d.pools[key] = p
 	return p
@@ -72,12 +73,12 @@ func (d *Dispatcher) leave(s *Session) {
 const sample = 64
 
 // pick returns the least busy member with a credit, not among taken. d.mu is held.
-func (p *pool) pick(now time.Time, taken map[string]bool) *Session {
+func (p *pool) pick(now time.Time, taken map[string]bool, intN func(int) int) *Session {
 	n := len(p.members)
 	if n == 0 {
 		return nil
 	}
-	start := rand.IntN(n) // equals share
+	start := intN(n) // equals share
 	var best *Session
 	for i := range n {
 		s := p.members[(start+i)%n]

@@ -38,37 +38,55 @@ func (d *Dispatcher) closeOldSessions(ctx context.Context) error {
 	return nil
 }
 
-// findOrphans makes absent the agents that hold executions and are not connected here. They get their whole time to
-// come back: silence counts from the start of this server at the earliest.
+// findOrphans makes absent the agents that hold executions and are connected nowhere. They get their whole time to
+// come back: silence counts from now.
 func (d *Dispatcher) findOrphans(ctx context.Context) error {
+	held := make(map[string][]octopus.Execution)
 	page := store.Page{Limit: store.MaxLimit}
 	for {
 		list, next, err := d.store.Executions(ctx, store.ExecutionFilter{Statuses: []octopus.Status{octopus.Running}}, page)
 		if err != nil {
 			return fmt.Errorf("running executions: %w", err)
 		}
-		d.mu.Lock()
 		for _, x := range list {
-			d.orphan(x)
+			held[x.AgentID] = append(held[x.AgentID], x)
 		}
-		d.mu.Unlock()
 		if page.Cursor = next; next == "" {
-			return nil
+			break
 		}
 	}
+	if len(held) == 0 {
+		return nil
+	}
+	fleet, err := readAll(ctx, d.store)
+	if err != nil {
+		return fmt.Errorf("agents: %w", err)
+	}
+	for agent, list := range held {
+		d.orphan(agent, list, fleet[agent], len(fleet))
+	}
+	return nil
 }
 
-// orphan notes an execution whose agent is not here. d.mu is held.
-func (d *Dispatcher) orphan(x octopus.Execution) {
-	if d.sessions[x.AgentID] != nil {
+// orphan notes the executions of an agent that is not here. What it was told about heartbeats is not known: it is
+// taken to be what the whole fleet on one server would be told, the longest that there can be.
+func (d *Dispatcher) orphan(agent string, list []octopus.Execution, as known, fleet int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sessions[agent] != nil || d.shared && as.connected {
 		return
 	}
-	a := d.absent[x.AgentID]
+	a := d.absent[agent]
 	if a == nil {
-		a = &absence{lastHeard: d.cfg.Now(), name: x.AgentName, held: make(map[string]*holding)}
-		d.absent[x.AgentID] = a
+		a = &absence{
+			lastHeard: d.cfg.Now(), offline: offlineAfter(d.intervalFor(fleet)), epoch: as.epoch, name: list[0].AgentName,
+			held: make(map[string]*holding),
+		}
+		d.absent[agent] = a
 	}
-	if a.held[x.ID] == nil {
-		a.held[x.ID] = holdingOf(x)
+	for _, x := range list {
+		if h := a.held[x.ID]; h == nil || h.fence != x.Fence {
+			a.held[x.ID] = holdingOf(x)
+		}
 	}
 }

@@ -18,7 +18,8 @@ type known struct {
 	labels    map[string]string
 	enabled   bool
 	drained   bool
-	connected bool // to whatever server, as of the last reading
+	connected bool  // to whatever server, as of the last reading
+	epoch     int64 // of its latest session then
 }
 
 // roster is every agent there is. It is read when somebody must wait or a target names all, never on the path of a
@@ -79,7 +80,7 @@ func (r *roster) refresh(ctx context.Context, d *Dispatcher) error {
 	return nil
 }
 
-func readAll(ctx context.Context, s *store.Store) (map[string]known, error) {
+func readAll(ctx context.Context, s Store) (map[string]known, error) {
 	agents := make(map[string]known)
 	page := store.Page{Limit: store.MaxLimit}
 	for {
@@ -97,7 +98,7 @@ func readAll(ctx context.Context, s *store.Store) (map[string]known, error) {
 }
 
 func knownOf(a octopus.Agent) known {
-	return known{id: a.ID, name: a.Name, labels: a.MatchLabels(), enabled: a.Enabled && !a.Revoked, drained: a.Drained, connected: a.Connected}
+	return known{id: a.ID, name: a.Name, labels: a.MatchLabels(), enabled: a.Enabled && !a.Revoked, drained: a.Drained, connected: a.Connected, epoch: a.SessionEpoch}
 }
 
 // all lists the agents that match, freshly read, in the order of their ids.

@@ -14,6 +14,7 @@ type Session struct {
 	epoch       int64
 	remoteAddr  string
 	incarnation string
+	version     int // of the protocol that the agent speaks
 	journal     string
 	link        Link
 	since       time.Time
@@ -36,12 +37,15 @@ type Session struct {
 	paused        time.Time
 	load          float64
 	lastHeartbeat time.Time
+	offline       time.Duration // the silence that it was told makes it offline
 
 	held       map[string]*holding
 	quiet      bool // nothing was offered, taken or given back since the last heartbeat
 	mismatches int
 	rehello    bool        // ask for a hello with the next acknowledgement
 	items      []wire.Item // pages of a hello that has not ended
+	helloSeq   int64       // of the newest hello, and which of its pages comes next; 0: an agent that does not count
+	helloPage  int
 }
 
 // holding is one execution that an agent has, as far as this server knows.
@@ -52,6 +56,7 @@ type holding struct {
 	digest     string
 	taken      bool // the agent noted it; before, it was only offered
 	running    bool // its go was committed
+	doubted    bool // before this session: its first hello did not name it, and it was asked again
 	goAt       time.Time
 	lostAfter  time.Duration
 	prepared   *wire.Prepared    // not yet written

@@ -13,6 +13,9 @@ import (
 // no side effects, so it may be called again. [store.ErrNoChange] comes with the effects that are due all the same;
 // an octopus.Error refuses.
 func (r rules) step(x octopus.Execution, now time.Time, e event) (store.Change, []effect, error) {
+	if e.wait > 0 {
+		r.waitAny, r.waitAgent = e.wait, e.wait
+	}
 	switch e.kind {
 	case evOffer:
 		return r.offer(x, now, e)
@@ -44,6 +47,8 @@ func (r rules) step(x octopus.Execution, now time.Time, e event) (store.Change, 
 		return r.waiting(x, now, e)
 	case evRefuse:
 		return r.refuse(x, now, e)
+	case evRestored:
+		return r.restored(x, now)
 	}
 	return keep()
 }
@@ -65,10 +70,14 @@ func line(x octopus.Execution, kind, format string, args ...any) octopus.Event {
 	}
 }
 
-// requeue puts x back into the queue under a new fence. Its wait goes on: an offer that came to nothing does not
+// next is the fence after fence. Since a backup was restored it is above everything that was given before, so that
+// nothing of the time that the database forgot can be taken for something new.
+func (r rules) next(fence int64) int64 { return max(fence, r.floor) + 1 }
+
+// queueAgain puts x back into the queue under a new fence. Its wait goes on: an offer that came to nothing does not
 // give it more time.
-func requeue(x octopus.Execution, now time.Time) octopus.Execution {
-	x.Status, x.Fence = octopus.Queued, x.Fence+1
+func (r rules) queueAgain(x octopus.Execution, now time.Time) octopus.Execution {
+	x.Status, x.Fence = octopus.Queued, r.next(x.Fence)
 	x.AgentID, x.AgentName = "", ""
 	x.QueuedAt, x.OfferedAt, x.OfferExpiresAt = now, time.Time{}, time.Time{}
 	x.Silent, x.Progress = false, nil
@@ -92,15 +101,15 @@ func (r rules) offer(x octopus.Execution, now time.Time, e event) (store.Change,
 	if x.Status != octopus.Queued || now.Before(x.NotBefore) {
 		return keep()
 	}
-	x = offered(x, now, e.agentID, e.agentName, r.offerTTL)
+	x = r.offered(x, now, e.agentID, e.agentName)
 	return change(x, "offered", "Offered to %s.", x.AgentName), []effect{{kind: sendOffer, fence: x.Fence}}, nil
 }
 
 // offered is x once it is offered to an agent.
-func offered(x octopus.Execution, now time.Time, agentID, agentName string, ttl time.Duration) octopus.Execution {
-	x.Status, x.Fence = octopus.Offered, x.Fence+1
+func (r rules) offered(x octopus.Execution, now time.Time, agentID, agentName string) octopus.Execution {
+	x.Status, x.Fence = octopus.Offered, r.next(x.Fence)
 	x.AgentID, x.AgentName = agentID, agentName
-	x.OfferedAt, x.OfferExpiresAt, x.NotBefore = now, now.Add(ttl), time.Time{}
+	x.OfferedAt, x.OfferExpiresAt, x.NotBefore = now, now.Add(r.offerTTL), time.Time{}
 	x.Waiting = nil
 	return x
 }
@@ -157,10 +166,10 @@ func (r rules) reject(x octopus.Execution, now time.Time, e event) (store.Change
 		return keep()
 	}
 	if e.reject == wire.RejectBusy || e.reject == wire.RejectNoSpace {
-		c := change(x, "rejected", "%s %s; placed elsewhere.", x.AgentName, map[wire.RejectReason]string{
+		c := change(x, "rejected", "%s %s.", x.AgentName, map[wire.RejectReason]string{
 			wire.RejectBusy: "is busy", wire.RejectNoSpace: "has no room on its disk",
 		}[e.reject])
-		c.Next = requeue(x, now)
+		c.Next = r.queueAgain(x, now)
 		return c, []effect{{kind: wakeClaimer}}, nil
 	}
 	c := change(x, "rejected", "%s refused it: %s", x.AgentName, sentence(e.message, "it gave no reason."))
@@ -169,13 +178,13 @@ func (r rules) reject(x octopus.Execution, now time.Time, e event) (store.Change
 		if x.BoundAgent == "" {
 			message = "No agent is left that may run it. The last to refuse was " + message
 		}
-		x.Fence++
+		x.Fence = r.next(x.Fence)
 		x.Excluded = append(x.Excluded[:len(x.Excluded):len(x.Excluded)], x.AgentID)
 		c.Next = end(x, now, octopus.Rejected, string(e.reject), message)
 		return c, nil, nil
 	}
 	excluded := append(x.Excluded[:len(x.Excluded):len(x.Excluded)], x.AgentID)
-	c.Next = requeue(x, now)
+	c.Next = r.queueAgain(x, now)
 	c.Next.Excluded = excluded
 	return c, []effect{{kind: wakeClaimer}}, nil
 }
@@ -196,7 +205,11 @@ func (r rules) started(x octopus.Execution, now time.Time, e event) (store.Chang
 	p := e.prepared
 	x.Usage.DownloadTime, x.Usage.CompileTime, x.Usage.ReadyTime = ms(p.DownloadMS), ms(p.CompileMS), ms(p.ReadyMS)
 	x.StartedAt = earlier(x.GoAt.Add(x.Usage.ReadyTime), now)
-	x.DeadlineAt = r.overdue(x, x.StartedAt)
+	overdue := r.overdue(x, x.StartedAt)
+	if x.Cancelling { // the cancel has set its own, which a report from before it must not take back
+		overdue = earlier(x.DeadlineAt, overdue)
+	}
+	x.DeadlineAt = overdue
 	c := store.Change{Next: x, Events: readyLines(x), Attempt: attempt(x, octopus.Running, nil, time.Time{})}
 	return c, nil, nil
 }

@@ -13,7 +13,7 @@ import (
 
 var (
 	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	tests = rules{offerTTL: 10 * time.Second, cancelGrace: 10 * time.Second, slack: 30 * time.Second, backoff: 5 * time.Second}
+	tests = rules{offerTTL: 10 * time.Second, cancelGrace: 10 * time.Second, slack: 30 * time.Second, backoff: 5 * time.Second, waitAny: octopus.WaitTTLPool, waitAgent: octopus.WaitTTLAgent}
 )
 
 // in returns an execution in a state, as the machine makes it.
@@ -26,7 +26,7 @@ func in(status octopus.Status) octopus.Execution {
 	if status == octopus.Queued {
 		return x
 	}
-	x = offered(x, noon.Add(-5*time.Second), "agt_1", "web-01", tests.offerTTL)
+	x = tests.offered(x, noon.Add(-5*time.Second), "agt_1", "web-01")
 	switch status {
 	case octopus.Offered, octopus.Expired, octopus.Rejected:
 	default:
@@ -75,6 +75,7 @@ var cells = map[kind]struct {
 	evHeard:        {func() event { return from(evHeard) }, "", "", "", ""},
 	evWaiting:      {func() event { return from(evWaiting) }, "=", "", "", ""},
 	evRefuse:       {func() event { return from(evRefuse) }, octopus.Rejected, octopus.Rejected, "", ""},
+	evRestored:     {func() event { return event{kind: evRestored} }, "", "", "", ""}, // TestRestored: only what is older than the restore
 }
 
 func TestEveryCell(t *testing.T) {
@@ -174,7 +175,7 @@ func TestOfferExpires(t *testing.T) {
 	if w := only(t, effects, sendWithdrawn); w.fence != 1 {
 		t.Fatalf("%+v", w)
 	}
-	want := "Offered to web-01, which did not accept it within 10 s; placed elsewhere."
+	want := "web-01 did not accept it within 10 s."
 	if c.Events[0].Message != want || c.Events[0].AgentName != "web-01" {
 		t.Fatalf("%+v", c.Events[0])
 	}
@@ -268,10 +269,13 @@ func TestResultTimes(t *testing.T) {
 	t.Parallel()
 	e := from(evResult)
 	e.result = resultOf(octopus.Succeeded, 200)
-	e.result.Usage = wire.Usage{ReadyUS: 2_000_000, DownloadUS: 500_000, CompileUS: 1_000_000, GuestUS: 1_500_000}
+	e.result.Usage = wire.Usage{ReadyUS: 2_000_000, DownloadUS: 500_000, CompileUS: 1_000_000, GuestUS: 1_500_000, Fuel: 1 << 63}
 	x, c, _ := steps(t, in(octopus.Running), noon, e)
 	if !x.StartedAt.Equal(noon.Add(-2*time.Second)) || x.Duration() != 1500*time.Millisecond {
 		t.Fatalf("started %s, took %s", x.StartedAt, x.Duration())
+	}
+	if x.Usage.Fuel != 1<<63-1 {
+		t.Errorf("%d units of fuel, more than the database holds", x.Usage.Fuel)
 	}
 	var kinds []string
 	for _, l := range c.Events {
@@ -465,6 +469,21 @@ func TestHelloAnswers(t *testing.T) {
 		_, _, effects := steps(t, c.x, noon, e)
 		if a := only(t, effects, sendAnswer); a.answer != c.want {
 			t.Errorf("%s: %s, not %s", c.name, a.answer, c.want)
+		}
+	}
+}
+
+// A retry waits for an agent as long as its task says, not as long as tasks that say nothing.
+func TestRetryWaitsAsItsTaskSays(t *testing.T) {
+	t.Parallel()
+	for wait, want := range map[time.Duration]time.Duration{0: octopus.WaitTTLPool, 45 * time.Second: 45 * time.Second} {
+		e := from(evResult)
+		e.result, e.wait = resultOf(octopus.Failed, 503), wait
+		e.result.MayRetry = true
+		x := in(octopus.Running)
+		x.MaxAttempts = 2
+		if y, _, _ := steps(t, x, noon, e); y.Status != octopus.Queued || y.WaitUntil.Sub(y.NotBefore) != want {
+			t.Errorf("wait %s: %s until %s after its pause", wait, y.Status, y.WaitUntil.Sub(y.NotBefore))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"octopus/internal/octopus"
+	"octopus/internal/seeded"
 	"octopus/internal/wire"
 	"octopus/server/store"
 )
@@ -22,6 +23,9 @@ func (r rules) cancel(x octopus.Execution, now time.Time, e event) (store.Change
 	if x.Status == octopus.Running {
 		x.Cancelling = true
 		x.DeadlineAt = earlier(x.DeadlineAt, now.Add(r.cancelGrace+r.slack))
+		if seeded.Is(seeded.CancelNotDurable) {
+			return keep(ask)
+		}
 		return change(x, "cancel_requested", "%s asked for it to end.", e.by), []effect{ask}, nil
 	}
 	var effects []effect
@@ -29,7 +33,7 @@ func (r rules) cancel(x octopus.Execution, now time.Time, e event) (store.Change
 		effects = []effect{{kind: sendWithdrawn, fence: x.Fence}}
 	}
 	c := change(x, "ended", "Cancelled by %s before it started.", e.by)
-	x.Fence++
+	x.Fence = r.next(x.Fence)
 	c.Next = end(x, now, octopus.Cancelled, "cancelled", "Cancelled by "+e.by+" before it started.")
 	return c, effects, nil
 }
@@ -46,9 +50,9 @@ func (r rules) due(x octopus.Execution, now time.Time, e event) (store.Change, [
 	case past(x.DeadlineAt):
 		return r.tooLate(x, now)
 	case x.Status == octopus.Offered && past(x.OfferExpiresAt):
-		c := change(x, "withdrawn", "Offered to %s, which did not accept it within %s; placed elsewhere.", x.AgentName, short(r.offerTTL))
+		c := change(x, "withdrawn", "%s did not accept it within %s.", x.AgentName, short(r.offerTTL))
 		effects := []effect{{kind: sendWithdrawn, fence: x.Fence}, {kind: wakeClaimer}}
-		c.Next = requeue(x, now)
+		c.Next = r.queueAgain(x, now)
 		return c, effects, nil
 	case x.Status == octopus.Queued && past(x.WaitUntil):
 		return r.expire(x, now)
@@ -81,7 +85,7 @@ func (r rules) close(x octopus.Execution, now time.Time, status octopus.Status, 
 	if x.Status == octopus.Running {
 		c.Attempt = attempt(x, status, &octopus.Reason{Code: code, Message: message}, now)
 	}
-	x.Fence++
+	x.Fence = r.next(x.Fence)
 	c.Next = end(x, now, status, code, message)
 	return c
 }
@@ -132,7 +136,7 @@ func (r rules) lose(x octopus.Execution, now time.Time, code, message string) (s
 	}
 	c := change(x, "lost", "%s Trying again in %s.", message, short(at.Sub(now)))
 	c.Attempt = attempt(x, octopus.Lost, &octopus.Reason{Code: code, Message: message}, now)
-	fence := x.Fence + 1
+	fence := r.next(x.Fence)
 	c.Next = r.back(x, now, at, message+" Trying again in "+short(at.Sub(now))+".")
 	c.Next.Fence = fence
 	return c, []effect{{kind: wakeClaimer}}
@@ -163,13 +167,16 @@ func (r rules) neverStarted(x octopus.Execution, now time.Time, e event) (store.
 	default:
 		return keep()
 	}
-	message := x.AgentName + " never started it; placed elsewhere."
+	if x.Fence < r.floor && !r.requeue {
+		return r.forgotten(x, now)
+	}
+	message := x.AgentName + " never started it."
 	if x.Cancelling {
 		return r.close(x, now, octopus.Cancelled, "cancelled", "Cancelled by "+x.CancelledBy+" before it started."), nil, nil
 	}
 	c := change(x, "withdrawn", "%s", message)
 	c.Attempt = attempt(x, octopus.Lost, &octopus.Reason{Code: "never_started", Message: x.AgentName + " never started it."}, now)
-	fence := x.Fence + 1
+	fence := r.next(x.Fence)
 	c.Next = r.back(x, now, time.Time{}, "Waiting for an agent.")
 	c.Next.Fence, c.Next.Waiting.Code = fence, "busy"
 	return c, []effect{{kind: wakeClaimer}}, nil
@@ -180,8 +187,8 @@ func (r rules) detach(x octopus.Execution, now time.Time, e event) (store.Change
 	if x.Status != octopus.Offered || !e.holds(x) {
 		return keep()
 	}
-	c := change(x, "withdrawn", "%s disconnected before it accepted; placed elsewhere.", x.AgentName)
-	c.Next = requeue(x, now)
+	c := change(x, "withdrawn", "%s disconnected before it accepted.", x.AgentName)
+	c.Next = r.queueAgain(x, now)
 	return c, []effect{{kind: wakeClaimer}}, nil
 }
 

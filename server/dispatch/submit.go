@@ -4,20 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"octopus/internal/octopus"
+	"octopus/internal/seeded"
 	"octopus/sdk/spec"
 	"octopus/server/store"
 )
 
 // Limits of a submission.
 const (
-	maxCount       = 10_000
-	maxAttempts    = 100
-	maxDeadline    = 30 * 24 * time.Hour
-	defaultTimeout = 30 * time.Second
-	defaultMemory  = 64 << 20
+	maxCount      = 10_000
+	maxAttempts   = 100
+	maxDeadline   = 30 * 24 * time.Hour
+	defaultMemory = 64 << 20
 )
 
 // Submission is work that somebody wants to run.
@@ -45,12 +46,19 @@ func (d *Dispatcher) Submit(ctx context.Context, s Submission) (run octopus.Run,
 		return octopus.Run{}, false, err
 	}
 	p.place(d)
+	if seeded.Is(seeded.AckBeforeCommit) {
+		d.background(p.run.ID, func(ctx context.Context) {
+			_, _, _ = d.store.CreateRun(ctx, store.NewRun{Run: p.run, Executions: p.executions, Key: s.Key})
+		})
+		return p.run, false, nil
+	}
+	d.waiters.began(p.run.ID)
 	run, replay, err = d.store.CreateRun(ctx, store.NewRun{Run: p.run, Executions: p.executions, Key: s.Key})
 	if err != nil || replay {
+		d.waiters.forget(p.run.ID)
 		d.release(p.offered)
 		return run, replay, err
 	}
-	d.waiters.began(run.ID)
 	d.sendOffers(ctx, p.offered)
 	for _, x := range p.executions {
 		if x.Status == octopus.Queued {
@@ -65,15 +73,21 @@ func (d *Dispatcher) Submit(ctx context.Context, s Submission) (run octopus.Run,
 
 // prepared is a submission on its way: the run, its executions, and what they have in common.
 type preparedRun struct {
+	rules      rules
 	run        octopus.Run
 	model      octopus.Execution // what all executions share
 	executions []octopus.Execution
 	offered    []octopus.Execution // those that were placed; a credit is reserved for each
+	newID      func(prefix string, now time.Time) string
 }
 
 // prepare checks the work against the plugin and fills in defaults.
 func (d *Dispatcher) prepare(ctx context.Context, s Submission) (preparedRun, error) {
-	v, err := d.cfg.Catalog.Resolve(ctx, s.Plugin, s.Version)
+	if s.By == "" && s.Task != nil {
+		s.By = s.Task.Owner // nobody asked for it now: it runs for the owner
+	}
+	id := d.newID(octopus.PrefixRun, d.store.Now())
+	v, onTrial, err := d.cfg.Catalog.Choose(ctx, s.Plugin, s.Version, id)
 	if err != nil {
 		return preparedRun{}, err
 	}
@@ -88,6 +102,12 @@ func (d *Dispatcher) prepare(ctx context.Context, s Submission) (preparedRun, er
 	if missing := d.cfg.Catalog.MissingGrants(ctx, v); len(missing) > 0 {
 		return preparedRun{}, octopus.InvalidField("/plugin", "%s Grant it on the plugin's page, or with octopus plugins grant %s.", missing[0], v.Plugin)
 	}
+	if missing := d.cfg.Catalog.MissingSecrets(ctx, v, s.Action); len(missing) > 0 {
+		return preparedRun{}, octopus.InvalidField("/plugin", "%s", missing[0])
+	}
+	if _, err := d.cfg.Catalog.Config(ctx, v); err != nil {
+		return preparedRun{}, err
+	}
 	if _, err := d.facts(ctx, v.Digest); err != nil { // from the database: what the catalogue remembers may be older
 		return preparedRun{}, err
 	}
@@ -100,7 +120,9 @@ func (d *Dispatcher) prepare(ctx context.Context, s Submission) (preparedRun, er
 	if work.Target.Mode == "" {
 		work.Target.Mode = octopus.TargetAny
 	}
-	return preparedRun{run: d.runOf(s, work, v), model: d.modelOf(s, work, v, m, idempotent)}, nil
+	model := d.modelOf(s, work, v, m, idempotent)
+	model.OnTrial = onTrial && !work.DryRun
+	return preparedRun{rules: d.rules, run: d.runOf(id, s, work, v), model: model, newID: d.newID}, nil
 }
 
 func idempotentAction(m spec.Manifest, action string) bool {
@@ -133,10 +155,10 @@ func (d *Dispatcher) checkWork(w octopus.Work, idempotent bool) error {
 	return nil
 }
 
-func (d *Dispatcher) runOf(s Submission, w octopus.Work, v octopus.PluginVersion) octopus.Run {
+func (d *Dispatcher) runOf(id string, s Submission, w octopus.Work, v octopus.PluginVersion) octopus.Run {
 	now := d.store.Now()
 	run := octopus.Run{
-		ID: octopus.NewID(octopus.PrefixRun, now), Work: w, Digest: v.Digest, Labels: s.Labels, RetryOf: s.RetryOf,
+		ID: id, Work: w, Digest: v.Digest, Labels: s.Labels, RetryOf: s.RetryOf,
 		CreatedBy: s.By, Source: s.Source, CreatedAt: now,
 	}
 	if s.Task != nil {
@@ -150,9 +172,10 @@ func (d *Dispatcher) modelOf(s Submission, w octopus.Work, v octopus.PluginVersi
 	now := d.store.Now()
 	x := octopus.Execution{
 		Plugin: v.Plugin, PluginVersion: v.Version, Digest: v.Digest, Action: w.Action, Params: w.Params,
-		Status: octopus.Queued, MaxAttempts: max(w.MaxAttempts, 1), OnLost: w.OnLost, Idempotent: idempotent,
+		Status: octopus.Queued, Fence: d.rules.floor, MaxAttempts: max(w.MaxAttempts, 1), OnLost: w.OnLost, Idempotent: idempotent,
 		Priority: w.Priority, Memory: uint64(m.Limits.Memory), Timeout: w.Timeout, LostAfter: w.LostAfter,
-		CreatedAt: now, QueuedAt: now, CreatedBy: s.By, RetryOf: s.RetryOf,
+		Fuel:      min(orElse(w.Fuel, m.Limits.Fuel), math.MaxInt64),
+		CreatedAt: now, QueuedAt: now, CreatedBy: s.By, RetryOf: s.RetryOf, DryRun: w.DryRun,
 	}
 	if s.Task != nil {
 		x.TaskID, x.TaskName = s.Task.ID, s.Task.Name
@@ -161,7 +184,7 @@ func (d *Dispatcher) modelOf(s Submission, w octopus.Work, v octopus.PluginVersi
 		x.OnLost = octopus.OnLostFail
 	}
 	if x.Timeout == 0 {
-		x.Timeout = min(orElse(time.Duration(m.Limits.Timeout), defaultTimeout), d.cfg.MaxTimeout)
+		x.Timeout = min(orElse(time.Duration(m.Limits.Timeout), d.cfg.Timeout), d.cfg.MaxTimeout)
 	}
 	x.Memory = orElse(x.Memory, defaultMemory)
 	if x.LostAfter == 0 {
@@ -184,8 +207,14 @@ func orElse[T comparable](value, standard T) T {
 	return value
 }
 
-// RunTask submits a saved task. params that are not nil replace the task's own.
-func (d *Dispatcher) RunTask(ctx context.Context, idOrName string, params json.RawMessage, by, source string, key *store.Idempotency) (octopus.Run, bool, error) {
+// TaskChanges are what one run of a saved task has other than the task. The zero value changes nothing.
+type TaskChanges struct {
+	Params json.RawMessage // nil: the task's own
+	DryRun bool            // or as the task says
+}
+
+// RunTask submits a saved task.
+func (d *Dispatcher) RunTask(ctx context.Context, idOrName string, c TaskChanges, by, source string, key *store.Idempotency) (octopus.Run, bool, error) {
 	task, err := d.store.Task(ctx, idOrName)
 	if err != nil {
 		return octopus.Run{}, false, err
@@ -194,9 +223,10 @@ func (d *Dispatcher) RunTask(ctx context.Context, idOrName string, params json.R
 		return octopus.Run{}, false, octopus.Errorf(octopus.CodeConflict, "The task %s is disabled. Enable it to run it.", task.Name)
 	}
 	work := task.Work
-	if params != nil {
-		work.Params = params
+	if c.Params != nil {
+		work.Params = c.Params
 	}
+	work.DryRun = work.DryRun || c.DryRun
 	return d.Submit(ctx, Submission{Work: work, Task: &task, Labels: task.Labels, By: by, Source: source, Key: key})
 }
 

@@ -2,10 +2,14 @@ package dispatch
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"octopus/internal/octopus"
+	"octopus/internal/seeded"
 	"octopus/internal/wire"
+	"octopus/server/store"
 )
 
 // dueLimit is how many timers are fired in one sweep; the next follows at once while there are more.
@@ -38,6 +42,7 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 	d.sweepHoldings()
 	d.sweepAbsent(ctx)
 	d.sweepBacklog(ctx)
+	d.sweepTrials(ctx)
 	if d.shared {
 		d.sweepCancels(ctx)
 	}
@@ -68,7 +73,16 @@ func (d *Dispatcher) fire(ctx context.Context, id string) stepped {
 		a, err := d.store.Agent(ctx, x.AgentID)
 		connected = err == nil && a.Connected
 	}
-	return d.step(ctx, id, event{kind: evDue, connected: connected})
+	e := event{kind: evDue, connected: connected}
+	if seeded.Is(seeded.RescueWithoutCAS) { // goes by what was read, whatever it is by now
+		before := x
+		x, err = d.store.Step(ctx, id, func(_ octopus.Execution, now time.Time) (store.Change, error) {
+			c, _, err := d.rules.step(before, now, e)
+			return c, err
+		})
+		return stepped{event: e, before: before, x: x, err: err}
+	}
+	return d.step(ctx, id, e)
 }
 
 // sweepSessions ends the sessions of agents that are not heard any more.
@@ -83,6 +97,7 @@ func (d *Dispatcher) sweepSessions() {
 		}
 	}
 	d.mu.Unlock()
+	slices.SortFunc(silent, func(a, b *Session) int { return strings.Compare(a.agentID, b.agentID) })
 	for _, s := range silent {
 		s.link.Close(wire.CloseTooSlow, "No heartbeat came for "+short(limit)+".", 0, 0)
 		s.Detach("no heartbeat for " + short(limit))
@@ -119,6 +134,7 @@ func (d *Dispatcher) sweepHoldings() {
 		}
 	}
 	d.mu.Unlock()
+	slices.SortFunc(jobs, func(a, b job) int { return strings.Compare(a.id, b.id) })
 	for _, j := range jobs {
 		if j.cancel {
 			j.s.send(&wire.Cancel{Execution: j.id, Fence: j.fence, Reason: "Cancelled.", GraceMS: j.grace.Milliseconds()})
@@ -144,7 +160,8 @@ func (d *Dispatcher) saveProgress(ctx context.Context, id string, fence int64, p
 	}
 }
 
-// sweepAbsent marks executions of silent agents, and ends them when the silence has been too long.
+// sweepAbsent marks executions of silent agents, and ends them when the silence has been too long. An agent's own
+// lease ends earlier: it counts the same times from when it sent what was heard last, less a margin.
 func (d *Dispatcher) sweepAbsent(ctx context.Context) {
 	now := d.cfg.Now()
 	type verdict struct {
@@ -154,22 +171,22 @@ func (d *Dispatcher) sweepAbsent(ctx context.Context) {
 		silence         time.Duration
 	}
 	var due []verdict
-	d.mu.Lock()
-	limit := offlineAfter(d.interval())
-	for agent, a := range d.absent {
-		since := a.lastHeard
-		if since.Before(d.started) {
-			since = d.started
-		}
-		silence := now.Sub(since)
-		if silence < limit && !a.overdue(silence) {
+	for _, agent := range d.silentAgents(now) {
+		if d.elsewhere(ctx, agent) {
 			continue
 		}
+		d.mu.Lock()
+		a := d.absent[agent]
+		if a == nil {
+			d.mu.Unlock()
+			continue
+		}
+		silence := d.silence(a, now)
 		for id, h := range a.held {
-			v := verdict{agent: agent, name: a.name, id: id, fence: h.fence, silence: silence, lost: silence >= h.lostAfter}
+			v := verdict{agent: agent, name: a.name, id: id, fence: h.fence, silence: silence, lost: silence >= a.offline+h.lostAfter}
 			if v.lost {
 				delete(a.held, id)
-			} else if h.silent {
+			} else if h.silent || silence < a.offline {
 				continue
 			}
 			h.silent = true
@@ -178,12 +195,10 @@ func (d *Dispatcher) sweepAbsent(ctx context.Context) {
 		if len(a.held) == 0 {
 			delete(d.absent, agent)
 		}
+		d.mu.Unlock()
 	}
-	d.mu.Unlock()
+	slices.SortFunc(due, func(a, b verdict) int { return strings.Compare(a.id, b.id) })
 	for _, v := range due {
-		if d.elsewhere(ctx, v.agent) {
-			continue
-		}
 		e := event{kind: evSilent, agentID: v.agent, agentName: v.name, fence: v.fence}
 		if v.lost {
 			e.kind, e.code = evLost, "agent_silent"
@@ -193,17 +208,34 @@ func (d *Dispatcher) sweepAbsent(ctx context.Context) {
 	}
 }
 
-// overdue reports whether anything that the agent holds is lost after such a silence.
-func (a *absence) overdue(silence time.Duration) bool {
-	for _, h := range a.held {
-		if silence >= h.lostAfter {
-			return true
-		}
+// silence is how long an absent agent was not heard, this server's own start at the earliest. d.mu is held.
+func (d *Dispatcher) silence(a *absence, now time.Time) time.Duration {
+	if a.lastHeard.Before(d.started) {
+		return now.Sub(d.started)
 	}
-	return false
+	return now.Sub(a.lastHeard)
 }
 
-// elsewhere reports whether the agent is connected to another server, which then is the one to judge.
+// silentAgents lists the absent agents about which there may be something to say, in the order of their ids.
+func (d *Dispatcher) silentAgents(now time.Time) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []string
+	for agent, a := range d.absent {
+		silence := d.silence(a, now)
+		for _, h := range a.held {
+			if silence >= a.offline && !h.silent || silence >= a.offline+h.lostAfter {
+				list = append(list, agent)
+				break
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// elsewhere reports whether another server may judge the agent better: it is connected there, or was since this
+// server last knew, or that cannot be read.
 func (d *Dispatcher) elsewhere(ctx context.Context, agentID string) bool {
 	if _, here := d.Presence(agentID); here {
 		return true
@@ -212,20 +244,34 @@ func (d *Dispatcher) elsewhere(ctx context.Context, agentID string) bool {
 		return false
 	}
 	a, err := d.store.Agent(ctx, agentID)
-	if err != nil || !a.Connected {
-		return false
+	if octopus.CodeOf(err) == octopus.CodeNotFound {
+		return false // it was removed: nobody will hear it again
+	}
+	if err != nil {
+		return true
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.absent, agentID)
-	return true
+	absent := d.absent[agentID]
+	switch {
+	case absent == nil:
+		return true
+	case a.Connected:
+		delete(d.absent, agentID)
+		return true
+	case a.SessionEpoch != absent.epoch: // heard by somebody, at the latest just now
+		absent.epoch, absent.lastHeard = a.SessionEpoch, d.cfg.Now()
+		return true
+	}
+	return false
 }
 
 // explainEvery is how often the reasons of waits are brought up to date.
 const explainEvery = 2 * time.Second
 
-// lookEvery is how often a server looks for work that others queued, without having heard of any.
-const lookEvery = 2 * time.Second
+// lookEvery is how often a server looks for work that others queued, without having heard of any. It is less than
+// the time between two sweeps, so that each looks.
+const lookEvery = 900 * time.Millisecond
 
 // blind reports whether it is time to look for what others queued: hints may be lost, or there is no bus between
 // the servers. d.mu is held.

@@ -10,6 +10,10 @@ import (
 // maxLeftOut bounds how many agents a run lists as left out.
 const maxLeftOut = 1000
 
+// maxTrialOfRun is how many executions of one run count when versions are compared: those of one run tend to end alike,
+// and a single run on a thousand agents must not decide.
+const maxTrialOfRun = 5
+
 // resolve turns the target into executions, not yet placed.
 func (d *Dispatcher) resolve(ctx context.Context, s Submission, p *preparedRun) error {
 	if len(s.Agents) > 0 {
@@ -29,12 +33,13 @@ func (d *Dispatcher) resolve(ctx context.Context, s Submission, p *preparedRun) 
 // add appends an execution of the run. agent is whom it is bound to, "" for a pool.
 func (p *preparedRun) add(mode octopus.TargetMode, pool, agentID, agentName string) {
 	x := p.model
-	x.ID = octopus.NewID(octopus.PrefixExecution, x.CreatedAt)
+	x.ID = p.newID(octopus.PrefixExecution, x.CreatedAt)
 	x.RunID, x.Mode, x.Pool, x.BoundAgent = p.run.ID, mode, pool, agentID
 	if agentID != "" {
 		x.AgentName = agentName
 	}
-	x.WaitUntil = x.CreatedAt.Add(orElse(p.run.WaitTTL, waitTTL(x)))
+	x.OnTrial = x.OnTrial && len(p.executions) < maxTrialOfRun
+	x.WaitUntil = x.CreatedAt.Add(orElse(p.run.WaitTTL, p.rules.waitTTL(x)))
 	p.executions = append(p.executions, x)
 	p.run.Total = len(p.executions)
 }
@@ -99,7 +104,9 @@ func (d *Dispatcher) resolveAgent(ctx context.Context, t octopus.Target, p *prep
 	d.mu.Unlock()
 	a, err := d.store.Agent(ctx, t.Agent)
 	if octopus.CodeOf(err) == octopus.CodeNotFound || err == nil && a.Revoked {
-		return octopus.InvalidField("/target/agent", "There is no agent called %s. See octopus agents list.", clip(t.Agent, 80))
+		unknown := octopus.Errorf(octopus.CodeNotFound, "There is no agent called %s. See octopus agents list.", clip(t.Agent, 80))
+		unknown.Fields = []octopus.FieldError{{Field: "/target/agent", Message: unknown.Message}}
+		return unknown
 	}
 	if err != nil {
 		return err
@@ -131,7 +138,7 @@ func (p *preparedRun) place(d *Dispatcher) {
 				s = nil
 			}
 		} else if pool := d.poolOf(x.Pool); pool != nil {
-			s = pool.pick(now, taken)
+			s = pool.pick(now, taken, d.intN)
 		}
 		if s == nil || i >= expandAt {
 			waiting = append(waiting, i)
@@ -139,7 +146,7 @@ func (p *preparedRun) place(d *Dispatcher) {
 		}
 		s.reserved++
 		taken[s.agentID] = true
-		*x = offered(*x, stamp, s.agentID, s.name, d.rules.offerTTL)
+		*x = d.rules.offered(*x, stamp, s.agentID, s.name)
 		p.offered = append(p.offered, *x)
 	}
 	d.mu.Unlock()

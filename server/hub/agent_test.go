@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -153,6 +154,8 @@ type link struct {
 	got chan wire.Message // closed at the end of the connection
 	err error             // why, once got is closed
 
+	passed []wire.Message // what came while expect waited for something else
+
 	offers chan *wire.Offer // set by offersOf
 }
 
@@ -210,6 +213,14 @@ func (m *machine) connect(items ...wire.Item) (*link, *wire.HelloAnswer) {
 	return l, expect[*wire.HelloAnswer](l)
 }
 
+// doubted waits until the server doubts that the hello was new, because it did not name what should run, and says it again.
+func (l *link) doubted(items ...wire.Item) {
+	l.t.Helper()
+	for !expect[*wire.HeartbeatAck](l).Rehello {
+	}
+	l.hello(items...)
+}
+
 func (l *link) hello(items ...wire.Item) {
 	l.send(&wire.Hello{
 		Agent: l.id, Incarnation: l.incarnation, JournalID: l.journal, Version: wire.Version, Facts: l.facts(),
@@ -233,9 +244,16 @@ func (l *link) write(frame []byte) {
 	}
 }
 
-// expect returns the next message of a type; others before it are passed over.
+// expect returns the next message of a type. What came before it is kept for the next expect: two offers may come in
+// a row, and a test that answers the first has the second still to see.
 func expect[T wire.Message](l *link) T {
 	l.t.Helper()
+	for i, m := range l.passed {
+		if want, ok := m.(T); ok {
+			l.passed = slices.Delete(l.passed, i, i+1)
+			return want
+		}
+	}
 	timeout := time.After(20 * time.Second)
 	for {
 		select {
@@ -246,6 +264,7 @@ func expect[T wire.Message](l *link) T {
 			if want, ok := m.(T); ok {
 				return want
 			}
+			l.passed = append(l.passed, m)
 		case <-timeout:
 			var want T
 			l.t.Fatalf("no %T came", want)

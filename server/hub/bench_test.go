@@ -73,7 +73,7 @@ func benchmark(b *testing.B, inFlight int) {
 					b.Error(err)
 					return
 				}
-				if run, err = s.dispatch.WaitRun(context.Background(), run.ID, 30*time.Second); err != nil || run.Status() != octopus.RunSucceeded {
+				if run, _, err = s.dispatch.WaitRun(context.Background(), run, 30*time.Second); err != nil || run.Status() != octopus.RunSucceeded {
 					b.Errorf("%s: %v", run.Status(), err)
 					return
 				}

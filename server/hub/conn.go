@@ -1,13 +1,10 @@
 package hub
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"net"
-	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 
@@ -16,11 +13,11 @@ import (
 	"octopus/server/dispatch"
 )
 
-// conn is one agent's connection. Its reader goroutine owns it: it ends when that one does.
+// conn is one agent's connection, over a WebSocket or long polls. Its reader goroutine owns it: it ends when that one
+// does.
 type conn struct {
 	hub         *Hub // these are static
-	ws          *websocket.Conn
-	net         net.Conn
+	pipe        pipe
 	agent       octopus.Agent
 	incarnation string
 	remote      string
@@ -55,19 +52,19 @@ func (c *conn) end(cause string) {
 		c.closeSession(cause)
 	}
 	c.out.finish() // what says goodbye may still be on its way
-	c.kill()
+	c.pipe.kill()
 	c.hub.remove(c)
 }
 
 // greet takes the hello and opens the session.
 func (c *conn) greet() (cause string, err error) {
-	timer := time.AfterFunc(c.hub.cfg.HelloWithin, c.kill)
-	frame, err := c.next()
+	timer := time.AfterFunc(c.hub.cfg.HelloWithin, c.pipe.kill)
+	first, err := c.pipe.next()
 	timer.Stop()
 	if err != nil {
 		return "it left before it said hello", err
 	}
-	hello, err := decodeHello(frame)
+	hello, err := decodeHello(first.frame)
 	if err == nil && hello.Agent != c.agent.ID {
 		err = octopus.Errorf(octopus.CodeMalformed, "The hello names another agent than the one that connected.")
 	}
@@ -89,6 +86,8 @@ func (c *conn) greet() (cause string, err error) {
 
 // open writes the session row and attaches to the dispatcher.
 func (c *conn) open(hello *wire.Hello) error {
+	c.hub.admit.again()
+	defer c.hub.admit.leave()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	row := octopus.AgentSession{
@@ -96,6 +95,7 @@ func (c *conn) open(hello *wire.Hello) error {
 		// The journal's id is kept with it: after a restart of the server it tells what the agent's silence proves.
 		Incarnation: clip(hello.Incarnation, 100) + "/" + clip(hello.JournalID, 100),
 	}
+	hello.Facts.Transport, hello.Facts.TransportReason = c.pipe.transport(), clip(hello.Facts.TransportReason, 300)
 	epoch, err := c.hub.cfg.Store.OpenSession(ctx, row, hello.Facts)
 	if err != nil {
 		return err
@@ -118,11 +118,12 @@ func (c *conn) closeSession(cause string) {
 // read queues frames until the connection ends, and says why it did.
 func (c *conn) read() (cause string) {
 	for {
-		frame, err := c.next()
+		j, err := c.pipe.next()
 		if err != nil {
 			return c.cause(err)
 		}
-		c.jobs <- job{c: c, frame: frame}
+		j.c = c
+		c.jobs <- j
 	}
 }
 
@@ -133,31 +134,14 @@ func (c *conn) flush() {
 	<-done
 }
 
-// buffers hold frames while they are read: an idle connection has none.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// next reads one frame, at most wire.MaxFrame bytes.
-func (c *conn) next() ([]byte, error) {
-	kind, r, err := c.ws.Reader(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	buffer := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buffer)
-	buffer.Reset()
-	if _, err := io.Copy(buffer, r); err != nil {
-		return nil, err
-	}
-	if kind != websocket.MessageText {
-		return nil, octopus.Errorf(octopus.CodeMalformed, "Messages are text frames.")
-	}
-	return bytes.Clone(buffer.Bytes()), nil
-}
-
 // handle decodes one frame and hands it on. Only the connection's shard calls it.
 func (c *conn) handle(frame []byte) {
 	if c.out.ended() {
 		return // what comes after a refusal is not listened to
+	}
+	if !utf8.Valid(frame) {
+		c.refuse(octopus.Errorf(octopus.CodeMalformed, "A frame is not UTF-8."))
+		return
 	}
 	m, err := wire.Decode(frame)
 	if errors.Is(err, wire.ErrUnknownType) {
@@ -183,39 +167,23 @@ func (c *conn) refuse(err error) {
 	c.Close(int(websocket.StatusPolicyViolation), reason, 0, 0)
 }
 
-// cause says for people why reading ended.
+// cause says for people why reading ended, and counts what the agent is to blame for.
 func (c *conn) cause(err error) string {
 	if reason := c.out.reason(); reason != "" {
 		return reason
 	}
-	var closed websocket.CloseError
-	switch {
-	case errors.As(err, &closed):
-		if closed.Reason != "" {
-			return clip(closed.Reason, 200)
-		}
-		return "the agent closed the connection"
-	case errors.Is(err, websocket.ErrMessageTooBig):
-		reason := "A frame is over the limit of 256 KiB."
+	if cause := c.pipe.cause(err); cause != "" {
+		return cause
+	}
+	if errors.Is(err, websocket.ErrMessageTooBig) { // the library has said so to the agent
+		err = errTooBig
 		c.hub.malformed.Add(1)
-		c.hub.note(c.agent.ID, reason)
-		return reason
-	case octopus.CodeOf(err) == octopus.CodeMalformed:
-		c.refuse(err)
+		c.hub.note(c.agent.ID, octopus.Sentence(err))
 		return octopus.Sentence(err)
 	}
-	return "the connection broke"
+	c.refuse(err)
+	return octopus.Sentence(err)
 }
-
-// alive pings the peer. The reader must be reading.
-func (c *conn) alive(within time.Duration) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	return c.ws.Ping(ctx) == nil
-}
-
-// kill ends the connection without a word. It may be called more than once.
-func (c *conn) kill() { c.ws.CloseNow() }
 
 func decodeHello(frame []byte) (*wire.Hello, error) {
 	m, err := wire.Decode(frame)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -16,12 +17,13 @@ import (
 // connect verifies an agent, upgrades its connection and returns: the connection lives on in a goroutine of its
 // own, so that the request, its buffers and its stack are free. Every refusal comes before the upgrade.
 func (h *Hub) connect(w http.ResponseWriter, r *http.Request) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		h.problem(w, r, octopus.Errorf(octopus.CodeNoUpgrade, "The request did not arrive as one for a WebSocket: a proxy before this server does not pass it on."))
+		return
+	}
 	agent, err := h.check(r)
 	if err != nil {
-		if agent.ID != "" && octopus.CodeOf(err) != octopus.CodeUnavailable {
-			h.note(agent.ID, octopus.Sentence(err))
-		}
-		h.problem(w, r, err)
+		h.turnAway(w, r, agent, err)
 		return
 	}
 	lean := &leanWriter{ResponseWriter: w}
@@ -33,7 +35,7 @@ func (h *Hub) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	ws.SetReadLimit(wire.MaxFrame)
 	c := &conn{
-		hub: h, ws: ws, net: lean.conn, agent: agent, incarnation: r.Header.Get(wire.HeaderIncarnation),
+		hub: h, pipe: &socket{ws, lean.conn}, agent: agent, incarnation: r.Header.Get(wire.HeaderIncarnation),
 		remote: h.cfg.Auth.ClientIP(r), jobs: h.shard(agent.ID),
 	}
 	if !h.add(c) {
@@ -43,18 +45,35 @@ func (h *Hub) connect(w http.ResponseWriter, r *http.Request) {
 	go c.run()
 }
 
-// check decides whether the caller may connect. The agent comes with the error where it is known.
-func (h *Hub) check(r *http.Request) (octopus.Agent, error) {
+// turnAway answers a refusal and notes it at the agent, where that is known.
+func (h *Hub) turnAway(w http.ResponseWriter, r *http.Request, agent octopus.Agent, err error) {
+	if code := octopus.CodeOf(err); agent.ID != "" && code != octopus.CodeUnavailable && code != octopus.CodeStale {
+		h.note(agent.ID, octopus.Sentence(err))
+	}
+	h.problem(w, r, err)
+}
+
+// gate refuses callers that are no agents of today.
+func gate(r *http.Request) error {
 	if r.Header.Get("Origin") != "" {
-		return octopus.Agent{}, octopus.Errorf(octopus.CodeDenied, "This address is for agents: a web page cannot connect to it.")
+		return octopus.Errorf(octopus.CodeDenied, "This address is for agents: a web page cannot connect to it.")
 	}
 	version, err := strconv.Atoi(r.Header.Get(wire.HeaderVersion))
 	if err != nil || version < wire.Version-2 || version < 1 {
-		return octopus.Agent{}, octopus.Errorf(octopus.CodeTooOld, "%s", tooOld(version))
+		return octopus.Errorf(octopus.CodeTooOld, "%s", tooOld(version))
+	}
+	return nil
+}
+
+// check decides whether the caller may connect. The agent comes with the error where it is known.
+func (h *Hub) check(r *http.Request) (octopus.Agent, error) {
+	if err := gate(r); err != nil {
+		return octopus.Agent{}, err
 	}
 	if err := h.roomFor(); err != nil {
 		return octopus.Agent{}, err
 	}
+	defer h.admit.leave()
 	agent, err := h.cfg.Auth.VerifyAgent(r.Context(), r)
 	if err != nil {
 		return agent, err
@@ -66,20 +85,25 @@ func tooOld(version int) string {
 	return fmt.Sprintf("The agent speaks version %d of the protocol and this server versions %d to %d. Update the agent.", version, max(wire.Version-2, 1), wire.Version)
 }
 
-// roomFor holds back what comes faster than can be let in.
+// roomFor holds back what comes faster than can be let in. Without an error the caller ends it with h.admit.leave.
 func (h *Hub) roomFor() error {
 	h.mu.Lock()
 	draining := h.draining
 	h.mu.Unlock()
 	if draining {
-		e := octopus.Errorf(octopus.CodeUnavailable, "The server is stopping. Come back in a moment.")
-		e.RetryAfterSeconds = 2
-		return e
+		return stopping()
 	}
-	if h.admit.Allow() {
+	after, ok := h.admit.enter(time.Now())
+	if ok {
 		return nil
 	}
 	e := octopus.Errorf(octopus.CodeUnavailable, "Too many agents connect at once. Come back in a moment.")
+	e.RetryAfterSeconds = after
+	return e
+}
+
+func stopping() error {
+	e := octopus.Errorf(octopus.CodeUnavailable, "The server is stopping. Come back in a moment.")
 	e.RetryAfterSeconds = 2
 	return e
 }
@@ -90,7 +114,7 @@ func (h *Hub) single(agent octopus.Agent, incarnation string) error {
 	h.mu.Lock()
 	present := h.agents[agent.ID]
 	h.mu.Unlock()
-	if present == nil || present.incarnation == incarnation || !present.alive(h.cfg.PingWithin) {
+	if present == nil || present.incarnation == incarnation || !present.pipe.alive(h.cfg.PingWithin) {
 		return nil
 	}
 	return octopus.Errorf(octopus.CodeConflict, "%s runs on two machines: the other one is connected from %s. Stop one, or enrol it with a token of its own.", agent.Name, present.remote)

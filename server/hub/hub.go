@@ -1,5 +1,5 @@
-// Package hub holds the agents' connections: WebSockets in, one session per agent, bounded queues. It owns
-// everything below /api/v1/agent/ and knows nothing of what the messages mean.
+// Package hub holds the agents' connections: WebSockets or long polls in, one session per agent, bounded queues. It
+// owns everything below /api/v1/agent/ and knows nothing of what the messages mean.
 //
 // A connection costs one goroutine that waits for its next frame, and small buffers. It has no ticker, no writer
 // that waits and no deadline per read: silence is the dispatcher's sweeper's business, a writer exists while there
@@ -10,11 +10,10 @@ import (
 	"context"
 	"hash/maphash"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"octopus/internal/wire"
 	"octopus/server/auth"
@@ -32,22 +31,26 @@ type Config struct {
 	Log *slog.Logger
 	// ServerID is this process in the database.
 	ServerID string
-	// ServerKey signs plugins; agents pin it when they enrol. Defaults to none.
-	ServerKey []byte
 	// AdmitPerSecond bounds how many connections are let in a second, so that ten thousand agents that come back at
-	// once do not drown the database. Defaults to 1000.
+	// once do not drown the database. Defaults to 250 for each core, after a slower start.
 	AdmitPerSecond float64
 	// HelloWithin is how long a connection may take to say hello. Defaults to 10 s.
 	HelloWithin time.Duration
 	// PingWithin is how long the present connection may take to prove that it lives when another machine comes with
 	// the same key. Defaults to 2 s.
 	PingWithin time.Duration
+	// PollWithin is how long an agent on long polls may stay away between two of them. Defaults to 5 s.
+	PollWithin time.Duration
 }
 
 // Catalog is where the hub finds modules.
 type Catalog interface {
 	// Module returns the bytes of a version by its digest.
 	Module(ctx context.Context, digest string) ([]byte, error)
+	// Signed is what the server says of a module, with its signatures.
+	Signed(ctx context.Context, digest string) (wire.SignedModule, error)
+	// Keys are the keys that agents pin, the oldest first; none where nothing is signed.
+	Keys(ctx context.Context) ([]wire.ServerKey, error)
 }
 
 // shards is how many goroutines decode frames; a connection always uses the same one.
@@ -62,18 +65,20 @@ const uploads = 4
 // Hub holds the connections. Make it with [New] and give it a goroutine with [Hub.Run].
 type Hub struct {
 	cfg   Config
-	admit *rate.Limiter
-	enrol *rate.Limiter
+	admit *admission
 	jobs  [shards]chan job
 	seed  maphash.Seed
 	blobs chan struct{}  // one for each upload that is in memory; the others wait
+	enrol chan struct{}  // one for each machine that is being enrolled; the others are told to come back
 	wg    sync.WaitGroup // connections and their writers
 
 	malformed atomic.Int64 // frames that made a connection end
+	waiting   atomic.Int64 // polls that wait for something to say
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{} // every connection
 	agents   map[string]*conn   // the present one of each agent
+	polls    map[string]*poller // the newest session of long polls of each agent
 	draining bool
 	idle     chan struct{} // closed when draining and the last connection has gone
 }
@@ -85,16 +90,14 @@ type job struct {
 	done  chan struct{} // closed when all before it was handled; nil for a frame
 }
 
-// enrolPerSecond bounds attempts to enrol: a join token cannot be guessed.
-const enrolPerSecond = 20
+// enrolling is how many machines enrol at a time. The writer commits what comes together as one, so ten thousand
+// enrol in seconds; beyond this number they would only wait in memory.
+const enrolling = 256
 
 // New makes a hub.
 func New(c Config) *Hub {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.AdmitPerSecond <= 0 {
-		c.AdmitPerSecond = 1000
 	}
 	if c.HelloWithin <= 0 {
 		c.HelloWithin = 10 * time.Second
@@ -102,14 +105,18 @@ func New(c Config) *Hub {
 	if c.PingWithin <= 0 {
 		c.PingWithin = 2 * time.Second
 	}
+	if c.PollWithin <= 0 {
+		c.PollWithin = 5 * time.Second
+	}
 	h := &Hub{
 		cfg:    c,
-		admit:  rate.NewLimiter(rate.Limit(c.AdmitPerSecond), max(int(c.AdmitPerSecond/2), 1)),
-		enrol:  rate.NewLimiter(enrolPerSecond, 5*enrolPerSecond),
+		admit:  newAdmission(c.AdmitPerSecond),
 		seed:   maphash.MakeSeed(),
 		blobs:  make(chan struct{}, uploads),
+		enrol:  make(chan struct{}, enrolling),
 		conns:  make(map[*conn]struct{}),
 		agents: make(map[string]*conn),
+		polls:  make(map[string]*poller),
 		idle:   make(chan struct{}),
 	}
 	for i := range h.jobs {
@@ -127,7 +134,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	<-ctx.Done()
 	h.Drain(ctx)
 	for _, c := range h.all() {
-		c.kill()
+		c.pipe.kill()
 	}
 	h.wg.Wait()
 	for _, jobs := range h.jobs {
@@ -163,12 +170,48 @@ func (h *Hub) Drain(ctx context.Context) {
 	}
 	h.mu.Unlock()
 	if first {
+		h.handOver(ctx)
 		h.SendAway("The server is stopping.")
 	}
 	select {
 	case <-h.idle:
 	case <-ctx.Done():
 	}
+}
+
+// handOverWithin is how long agents may take to connect to another server before this one closes.
+const handOverWithin = 3 * time.Second
+
+// handOver asks the agents to connect to another server, where there is one, before they leave this one: none is
+// offline in between. It returns when all have left, or had the time to.
+func (h *Hub) handOver(ctx context.Context) {
+	list := h.all()
+	if len(list) == 0 || !h.others(ctx) {
+		return
+	}
+	low, high := window(len(list))
+	high = min(high, handOverWithin)
+	for _, c := range list {
+		c.Send(&wire.Drain{ReconnectMinMS: low.Milliseconds(), ReconnectMaxMS: high.Milliseconds(), Reason: "The server is stopping."})
+	}
+	timeout := time.NewTimer(high + low)
+	defer timeout.Stop()
+	select {
+	case <-h.idle:
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+}
+
+// others says whether another server shares this one's database and lives.
+func (h *Hub) others(ctx context.Context) bool {
+	if h.cfg.Store.Dialect() == "sqlite" {
+		return false // which has one server
+	}
+	servers, err := h.cfg.Store.Servers(ctx)
+	return err == nil && slices.ContainsFunc(servers, func(s store.Server) bool {
+		return s.ID != h.cfg.ServerID && s.Alive(h.cfg.Store.Now())
+	})
 }
 
 // SendAway closes every connection with 4012 and a window to come back in, to this or another server. The owner of

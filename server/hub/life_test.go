@@ -38,7 +38,7 @@ func TestOfferNotAcceptedGoesElsewhere(t *testing.T) {
 	if x := s.ended(run); x.Status != octopus.Succeeded || x.AgentName != "web-01" || x.Attempt != 1 {
 		t.Fatalf("%+v", x)
 	}
-	if line := s.line(run, "withdrawn"); !strings.Contains(line, "did not accept it within 1.0 s; placed elsewhere") {
+	if line := s.line(run, "withdrawn"); !strings.Contains(line, "did not accept it within 1.0 s.") {
 		t.Errorf("timeline: %q", line)
 	}
 }
@@ -251,6 +251,10 @@ func TestJournals(t *testing.T) {
 					m.journal = c.journal
 				}
 				l, _ = m.connect() // its journal does not name the execution
+				if x := s.execution(run); x.Status != octopus.Running {
+					t.Fatalf("one hello, which may be an old one, made it %s", x.Status)
+				}
+				l.doubted()
 				if c.want == octopus.Lost {
 					if x := s.ended(run); x.Status != octopus.Lost || x.Reason.Code != "journal_lost" {
 						t.Fatalf("%s %+v", x.Status, x.Reason)
@@ -299,9 +303,11 @@ func TestLostIsRetriedElsewhere(t *testing.T) {
 	beat := make(chan struct{})
 	go func() {
 		defer close(beat)
+		every := time.NewTicker(30 * time.Millisecond)
+		defer every.Stop()
 		for i := int64(1); s.execution(run).Status != octopus.Succeeded && i < 200; i++ {
 			l.reply(&wire.Heartbeat{Seq: i, Free: 4, LastOffer: 1})
-			time.Sleep(30 * time.Millisecond)
+			<-every.C
 		}
 	}()
 	o := expect[*wire.Offer](l)
@@ -382,6 +388,35 @@ func TestInvalidResponseIsRejected(t *testing.T) {
 	}
 	if x := s.ended(run); x.Status != octopus.Failed || x.Reason.Code != "invalid_response" {
 		t.Fatalf("%+v %+v", x, x.Reason)
+	}
+	a, err := s.store.Artifact(t.Context(), g.Execution, octopus.ArtifactInvalidResponse, 0)
+	if err != nil || string(a.Data) != "[1]" || a.Attempt != 1 {
+		t.Fatalf("%+v %v", a, err)
+	}
+}
+
+// TestWhatIsNoResponseIsKept: escaped, where the agent found out.
+func TestWhatIsNoResponseIsKept(t *testing.T) {
+	t.Parallel()
+	s := start(t, settings{})
+	l, _ := s.enrol("web-01").connect()
+	run := s.submit(nil)
+	o := expect[*wire.Offer](l)
+	g := l.take(o)
+	r := l.succeed(g, o.OfferSeq)
+	r.Outcome, r.Reason, r.Response = octopus.Failed, "invalid_response", json.RawMessage(`{"status_code":502,"message":"No.","error":{"code":"invalid_response"}}`)
+	r.Invalid, r.Usage.OutputBytes = []byte("hello\n\x1b[2J\xff<script>"), 100
+	l.send(r)
+	if a := expect[*wire.ResultAck](l); a.Verdict != wire.VerdictCommitted {
+		t.Fatalf("%+v", a)
+	}
+	if x := s.ended(run); x.Status != octopus.Failed || x.Reason.Code != "invalid_response" || x.StatusCode != 502 {
+		t.Fatalf("%+v %+v", x, x.Reason)
+	}
+	a, err := s.store.Artifact(t.Context(), g.Execution, octopus.ArtifactInvalidResponse, 1)
+	want := "hello\n" + `\x1b[2J\xff<script>` + "\n\n[81 more bytes are left out.]\n"
+	if err != nil || string(a.Data) != want || a.MediaType != "text/plain; charset=utf-8" {
+		t.Fatalf("%q %v", a.Data, err)
 	}
 }
 

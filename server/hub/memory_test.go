@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"octopus/internal/wire"
+	"octopus/server/dispatch"
 	"octopus/server/hub"
 )
 
@@ -24,7 +25,7 @@ func TestIdleConnectionsAreLean(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it opens hundreds of sockets")
 	}
-	s := start(t, settings{hub: hub.Config{AdmitPerSecond: 1e6}})
+	s := start(t, settings{hub: hub.Config{AdmitPerSecond: 1e6}, dispatch: dispatch.Config{Sweep: time.Hour}}) // the sweeper asks the database too
 	const n = 400
 	machines := make([]*machine, n+1)
 	for i := range machines {
@@ -32,11 +33,13 @@ func TestIdleConnectionsAreLean(t *testing.T) {
 	}
 	s.plain(machines[n]) // what the first connection brings about is not counted
 	before := inUse()
-	for _, m := range machines[:n] {
+	for i, m := range machines[:n] {
 		s.plain(m)
+		if i%16 == 15 || i == n-1 { // no more hellos under way than are let in at a time
+			s.eventually("all are there", func() bool { return s.dispatch.Online() == i+2 })
+		}
 	}
-	s.eventually("all are there", func() bool { return s.dispatch.Online() == n+1 })
-	time.Sleep(100 * time.Millisecond)
+	s.settled()
 	each := (inUse() - before) / n
 	t.Logf("%d bytes each", each)
 	if each > maxPerConnection {

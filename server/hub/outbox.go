@@ -1,11 +1,8 @@
 package hub
 
 import (
-	"context"
 	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"octopus/internal/wire"
 )
@@ -142,7 +139,7 @@ func (c *conn) drain() {
 			o.writing = gone != nil // nobody writes after a goodbye
 			o.mu.Unlock()
 			if gone != nil {
-				c.ws.Close(websocket.StatusCode(code), clip(why, 120))
+				c.pipe.bye(code, why)
 				close(gone)
 			}
 			return
@@ -155,11 +152,10 @@ func (c *conn) drain() {
 	}
 }
 
-// put writes frames to the socket.
+// put hands frames over.
 func (c *conn) put(queue [][]byte) bool {
 	for _, frame := range queue {
-		c.net.SetWriteDeadline(time.Now().Add(writeWithin))
-		if c.ws.Write(context.Background(), websocket.MessageText, frame) != nil {
+		if !c.pipe.put(frame) {
 			return false
 		}
 		c.out.mu.Lock()
@@ -171,7 +167,7 @@ func (c *conn) put(queue [][]byte) bool {
 
 // abandon ends a connection whose peer does not take what is written.
 func (c *conn) abandon() {
-	c.kill()
+	c.pipe.kill()
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	if c.out.over = true; c.out.gone != nil {

@@ -22,7 +22,7 @@ func TestHeartbeatsReachNoDatabase(t *testing.T) {
 	run := s.submit(nil)
 	g := l.take(expect[*wire.Offer](l))
 	s.eventually("everything is written", func() bool { return s.execution(run).Status == octopus.Running })
-	time.Sleep(50 * time.Millisecond) // hints of the connection are followed
+	s.settled()
 	held := wire.DigestItems([]wire.Item{{Execution: g.Execution, Fence: g.Fence}})
 	before := s.store.Statements()
 	for i := range int64(1000) {
@@ -216,6 +216,7 @@ func TestCalls(t *testing.T) {
 	s := start(t, settings{})
 	m := manifest("keeper")
 	m.Capabilities = spec.Capabilities{KV: &spec.KV{MaxBytes: 1000, Reason: "to remember"}}
+	markup := strings.Repeat("<", 256<<10-2) // as large as a value may be
 	s.publish(m)
 	l, _ := s.enrol("web-01").connect()
 	s.submit(func(s *dispatch.Submission) { s.Plugin = "keeper" })
@@ -249,6 +250,9 @@ func TestCalls(t *testing.T) {
 		{"kv.set", `[]`, `invalid_request`},
 		{"cache.set", `{"name":"n","value":7,"ttl_seconds":60}`, `{}`},
 		{"cache.get", `{"name":"n"}`, `{"found":true,"value":7}`},
+		{"cache.set", `{"name":"page","value":"` + markup + `"}`, `{}`},
+		{"cache.get", `{"name":"page"}`, `{"found":true,"value":"` + markup + `"}`},
+		{"cache.set", `{"name":"page","value":"` + markup + `<"}`, `too_large`},
 		{"cache.get", `{"name":"broadcast/none"}`, `{"found":false,"value":null}`},
 		{"cache.set", `{"name":"broadcast/none","value":1}`, `denied`},
 		{"exec.run", `{}`, `unsupported_op`},

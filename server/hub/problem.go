@@ -20,6 +20,7 @@ var statusOf = map[octopus.Code]int{
 	octopus.CodeTooLarge:        http.StatusRequestEntityTooLarge,
 	octopus.CodeInvalid:         http.StatusUnprocessableEntity,
 	octopus.CodeTooOld:          http.StatusUpgradeRequired,
+	octopus.CodeNoUpgrade:       http.StatusUpgradeRequired,
 	octopus.CodeRateLimited:     http.StatusTooManyRequests,
 	octopus.CodeInternal:        http.StatusInternalServerError,
 	octopus.CodeUnavailable:     http.StatusServiceUnavailable,

@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
 	"octopus/server/hub"
+	"octopus/server/store"
 )
 
 // refused is what a refusal says.
@@ -158,7 +162,9 @@ func TestMalformedFrames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := s.enrol(strings.ReplaceAll(name, " ", "-"))
 			l, _ := m.connect()
-			l.write(c.frame)
+			if err := l.ws.Write(context.Background(), websocket.MessageText, c.frame); err != nil && name != "huge" {
+				t.Fatal(err) // the huge one need not be read to its end
+			}
 			if e := l.closed(); !strings.Contains(e.Reason, c.contains) {
 				t.Errorf("closed with %+v", e)
 			}
@@ -225,6 +231,52 @@ func TestEnrolRefusals(t *testing.T) {
 	}
 }
 
+// TestManyEnrolAtOnce lets a fleet in as fast as the database takes it, and slows down who guesses tokens.
+func TestManyEnrolAtOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, settings{})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 25 {
+				s.enrol(fmt.Sprintf("m-%d-%d", i, j))
+			}
+		})
+	}
+	wg.Wait()
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body struct{ Detail string }
+	for i := range 30 {
+		if status := s.post(wire.PathEnrol, wire.Enrol{Token: "wrong", PublicKey: public}, &body); status != 401 {
+			t.Fatalf("guess %d: %d %s", i, status, body.Detail)
+		}
+	}
+	if status := s.post(wire.PathEnrol, wire.Enrol{Token: "wrong", PublicKey: public}, &body); status != 429 || !strings.Contains(body.Detail, "Try again in") {
+		t.Errorf("after 30 guesses: %d %s", status, body.Detail)
+	}
+}
+
+// refusing fetches a module anew because the copy that the machine had was no good.
+func (m *machine) refusing(path, why string) {
+	m.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, m.server.http.URL+path, nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	r.Header = m.sign(http.MethodGet, path)
+	r.Header.Set(wire.HeaderRefused, url.PathEscape(why))
+	a, err := m.server.http.Client().Do(r)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if a.Body.Close(); a.StatusCode != 200 {
+		m.t.Errorf("module, again: %d", a.StatusCode)
+	}
+}
+
 func TestModulesAndBlobs(t *testing.T) {
 	t.Parallel()
 	s := start(t, settings{})
@@ -235,6 +287,14 @@ func TestModulesAndBlobs(t *testing.T) {
 	}
 	if status, body := m.do(http.MethodGet, wire.PathModules+v.Digest, nil); status != 200 || int64(len(body)) != v.Size {
 		t.Errorf("module: %d, %d bytes", status, len(body))
+	}
+	m.refusing(wire.PathModules+v.Digest, "It was changed.")
+	events, _, err := s.store.PluginEvents(t.Context(), "probe", store.Page{Descending: true})
+	if err != nil || events[0].Kind != octopus.PluginModuleRefused || events[0].Actor != "web-01" || events[0].Message != "It was changed." {
+		t.Errorf("history: %+v, %v", events, err)
+	}
+	if f, err := s.store.Fetches(t.Context(), "probe"); err != nil || f[v.Digest] != (octopus.Fetches{Downloads: 2, Agents: 1}) {
+		t.Errorf("fetches: %+v, %v", f, err)
 	}
 	if status, _ := m.do(http.MethodGet, wire.PathModules+"sha256:00", nil); status != 404 {
 		t.Errorf("unknown module: %d", status)

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,9 +9,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -27,12 +24,14 @@ const (
 	maxBlob  = 64 << 20
 )
 
-// Routes answers everything below /api/v1/agent/. Paths are whole, as in wire.Path….
+// Routes answers everything below /api/v1/agent/, and long polls. Paths are whole, as in wire.Path….
 func (h *Hub) Routes() http.Handler {
 	r := chi.NewRouter()
 	r.Get(wire.PathNonce, h.nonce)
 	r.Post(wire.PathEnrol, h.enrolAgent)
 	r.Get(wire.PathConnect, h.connect)
+	r.Post(wire.PathHeartbeat, h.heartbeat)
+	r.Get(wire.PathKeys, h.keys)
 	r.Get(wire.PathModules+"{digest}", h.module)
 	r.Put(wire.PathBlobs+"{sha}", h.blob)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
@@ -48,9 +47,16 @@ func (h *Hub) nonce(w http.ResponseWriter, _ *http.Request) {
 
 // enrolAgent registers a machine's own new key with a join token.
 func (h *Hub) enrolAgent(w http.ResponseWriter, r *http.Request) {
-	if !h.enrol.Allow() {
-		e := octopus.Errorf(octopus.CodeRateLimited, "Too many machines enrol at once. Try again in a moment.")
-		e.RetryAfterSeconds = 2
+	if err := h.cfg.Auth.MayEnrol(r); err != nil {
+		h.problem(w, r, err)
+		return
+	}
+	select {
+	case h.enrol <- struct{}{}:
+		defer func() { <-h.enrol }()
+	default:
+		e := octopus.Errorf(octopus.CodeUnavailable, "Too many machines enrol at once. Try again in a moment.")
+		e.RetryAfterSeconds = 1
 		h.problem(w, r, e)
 		return
 	}
@@ -69,10 +75,13 @@ func (h *Hub) enrolAgent(w http.ResponseWriter, r *http.Request) {
 		Slots: m.Facts.Slots, Facts: m.Facts, Enabled: true, CreatedAt: now,
 	})
 	if err != nil {
+		if octopus.CodeOf(err) == octopus.CodeUnauthenticated {
+			h.cfg.Auth.NotEnrolled(r)
+		}
 		h.problem(w, r, err)
 		return
 	}
-	answer(w, http.StatusCreated, wire.Enrolled{Agent: agent.ID, Name: agent.Name, ServerKey: h.cfg.ServerKey})
+	answer(w, http.StatusCreated, wire.Enrolled{Agent: agent.ID, Name: agent.Name, ServerKey: h.newestKey(r.Context())})
 }
 
 var notInName = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
@@ -89,23 +98,6 @@ func agentName(m wire.Enrol) string {
 		return "agent"
 	}
 	return strings.TrimRight(clip(name, 100), "-.")
-}
-
-// module gives out a plugin's bytes. The agent verifies them against the digest.
-func (h *Hub) module(w http.ResponseWriter, r *http.Request) {
-	if _, err := h.cfg.Auth.VerifyAgent(r.Context(), r); err != nil {
-		h.problem(w, r, err)
-		return
-	}
-	digest := chi.URLParam(r, "digest")
-	module, err := h.cfg.Catalog.Module(r.Context(), digest)
-	if err != nil {
-		h.problem(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/wasm")
-	w.Header().Set("ETag", strconv.Quote(digest))
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(module))
 }
 
 // blob takes a large response before the result that names it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -39,20 +40,39 @@ type server struct {
 
 // settings are what a test turns.
 type settings struct {
-	path     string // of the database; "" is a fresh one
-	first    bool   // the database at path is fresh
-	dispatch dispatch.Config
-	hub      hub.Config
+	sendBuffer int     // bytes that the kernel keeps for each connection; 0 is its own choice
+	path       string  // of the database; "" is a fresh one
+	first      bool    // the database at path is fresh
+	bus        bus.Bus // that servers share, and the test closes; nil: one of its own
+	dispatch   dispatch.Config
+	hub        hub.Config
 }
 
 // start runs a server until the test ends or stop is called.
+// smallBuffers has the kernel keep little of what its connections are sent: who does not read is noticed soon.
+type smallBuffers struct {
+	net.Listener
+	bytes int
+}
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		err = tcp.SetWriteBuffer(l.bytes)
+	}
+	return conn, err
+}
+
 func start(t testing.TB, o settings) *server {
 	t.Helper()
 	s := &server{t: t, path: o.path}
 	if s.path == "" {
 		s.path = filepath.Join(t.TempDir(), "octopus.db")
 	}
-	b := bus.NewLocal()
+	b := o.bus
+	if b == nil {
+		b = bus.NewLocal()
+	}
 	var err error
 	if s.store, err = store.Open(context.Background(), store.Options{URL: s.path, Bus: b}); err != nil {
 		t.Fatal(err)
@@ -78,6 +98,9 @@ func start(t testing.TB, o settings) *server {
 		t.Fatal(err)
 	}
 	s.http.Config.Handler = s.hub.Routes()
+	if o.sendBuffer > 0 {
+		s.http.Listener = smallBuffers{s.http.Listener, o.sendBuffer}
+	}
 	s.http.Start()
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -96,7 +119,9 @@ func start(t testing.TB, o settings) *server {
 		if err := s.store.Close(); err != nil {
 			t.Errorf("closing the store: %v", err)
 		}
-		b.Close()
+		if o.bus == nil {
+			b.Close()
+		}
 	})
 	t.Cleanup(s.stop)
 	if o.path == "" || o.first {
@@ -178,7 +203,7 @@ func (s *server) execution(run octopus.Run) octopus.Execution {
 // ended waits for the end of the only execution of a run.
 func (s *server) ended(run octopus.Run) octopus.Execution {
 	s.t.Helper()
-	if _, err := s.dispatch.WaitRun(context.Background(), run.ID, 30*time.Second); err != nil {
+	if _, _, err := s.dispatch.WaitRun(context.Background(), run, 30*time.Second); err != nil {
 		s.t.Fatal(err)
 	}
 	x, err := s.store.Execution(context.Background(), s.execution(run).ID)
@@ -194,11 +219,26 @@ func (s *server) ended(run octopus.Run) octopus.Execution {
 // eventually waits for what no message announces.
 func (s *server) eventually(what string, ok func() bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline, look := time.After(30*time.Second), time.NewTicker(5*time.Millisecond)
+	defer look.Stop()
 	for !ok() {
-		if time.Now().After(deadline) {
+		select {
+		case <-look.C:
+		case <-deadline:
 			s.t.Fatalf("never: %s", what)
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// settled waits until the database has been left alone for a while: what a connection brings about is done.
+func (s *server) settled() {
+	s.t.Helper()
+	before, quiet := s.store.Statements(), 0
+	s.eventually("nothing asks the database any more", func() bool {
+		now := s.store.Statements()
+		if quiet++; now != before {
+			before, quiet = now, 0
+		}
+		return quiet >= 10
+	})
 }

@@ -1,21 +1,42 @@
 package hub_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
+	"octopus/server/bus"
 	"octopus/server/dispatch"
 	"octopus/server/store/storetest"
 )
 
-// TestTwoServersWithoutABus share one PostgreSQL and nothing else: no hint ever travels between them.
+// buses are what servers may have between them: nothing, or something that loses, doubles, delays and reorders.
+var buses = map[string]func(*testing.T) bus.Bus{
+	"none": func(*testing.T) bus.Bus { return nil },
+	"chaotic": func(t *testing.T) bus.Bus {
+		b := bus.NewChaos(1)
+		t.Cleanup(b.Close)
+		return b
+	},
+}
+
+// TestTwoServersWithoutABus share one PostgreSQL, and no hint between them can be relied on.
 func TestTwoServersWithoutABus(t *testing.T) {
 	t.Parallel()
+	for name, between := range buses {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			twoServers(t, between(t))
+		})
+	}
+}
+
+func twoServers(t *testing.T, between bus.Bus) {
 	url := storetest.Postgres(t)
-	a := start(t, settings{path: url, first: true})
-	b := start(t, settings{path: url})
+	a := start(t, settings{path: url, first: true, bus: between})
+	b := start(t, settings{path: url, bus: between})
 	l, _ := b.enrol("web-01").connect()
 
 	run := a.submit(nil) // its agent is connected to the other server
@@ -45,9 +66,18 @@ func TestTwoServersWithoutABus(t *testing.T) {
 // TestWorkIsClaimedOnce has two servers with agents work off one backlog.
 func TestWorkIsClaimedOnce(t *testing.T) {
 	t.Parallel()
+	for name, between := range buses {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			claimedOnce(t, between(t))
+		})
+	}
+}
+
+func claimedOnce(t *testing.T, between bus.Bus) {
 	url := storetest.Postgres(t)
-	a := start(t, settings{path: url, first: true})
-	b := start(t, settings{path: url})
+	a := start(t, settings{path: url, first: true, bus: between})
+	b := start(t, settings{path: url, bus: between})
 	var runs []octopus.Run
 	for range 60 {
 		runs = append(runs, a.submit(nil))
@@ -90,5 +120,46 @@ func TestADeadServersAgentsAreFollowed(t *testing.T) {
 	b := start(t, settings{path: url, dispatch: dispatch.Config{Heartbeat: 50 * time.Millisecond}})
 	if x := b.ended(run); x.Status != octopus.Lost || x.Reason.Code != "agent_silent" {
 		t.Fatalf("%s %+v", x.Status, x.Reason)
+	}
+}
+
+// TestADrainingServerIsLeftForAnother: its agents are asked to open another connection while this one still serves.
+func TestADrainingServerIsLeftForAnother(t *testing.T) {
+	t.Parallel()
+	url := storetest.Postgres(t)
+	a := start(t, settings{path: url, first: true})
+	b := start(t, settings{path: url})
+	m := a.enrol("web-01")
+	l, _ := m.connect()
+	run := a.submit(nil)
+	o := expect[*wire.Offer](l)
+	g := l.take(o)
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		a.hub.Drain(context.Background())
+	}()
+	expect[*wire.Drain](l)
+	l.send(&wire.Heartbeat{Seq: 1, Free: 3, LastOffer: o.OfferSeq})
+	if ack := expect[*wire.HeartbeatAck](l); ack.Seq != 1 { // it still serves
+		t.Errorf("%+v", ack)
+	}
+	m.server = b
+	next, answer := m.connect(wire.Item{Execution: g.Execution, Fence: g.Fence, Attempt: 1, Phase: wire.PhaseStarted})
+	if answer.Items[0].Answer != wire.AnswerKeep {
+		t.Errorf("%+v", answer.Items)
+	}
+	from := time.Now()
+	l.ws.CloseNow()
+	<-drained
+	if took := time.Since(from); took > 2*time.Second {
+		t.Errorf("the server stopped %s after its last agent had left", took)
+	}
+	next.send(next.succeed(g, 0))
+	if x := b.ended(run); x.Status != octopus.Succeeded || x.Attempt != 1 {
+		t.Errorf("%s %+v", x.Status, x.Reason)
+	}
+	if after, err := b.store.Agent(t.Context(), m.id); err != nil || !after.Connected {
+		t.Errorf("the agent counts as gone: %v", err)
 	}
 }

@@ -173,7 +173,7 @@ func TestRefusedSubmissions(t *testing.T) {
 		"not idempotent":  {octopus.Work{Plugin: "probe", Action: "once", OnLost: octopus.OnLostRetry}, octopus.CodeInvalid, "idempotent"},
 		"too long":        {octopus.Work{Plugin: "probe", Action: "once", Timeout: 1000 * time.Hour}, octopus.CodeInvalid, "limit"},
 		"bad selector":    {octopus.Work{Plugin: "probe", Action: "once", Target: octopus.Target{Selector: "a=(("}}, octopus.CodeInvalid, "selector"},
-		"no such agent":   {octopus.Work{Plugin: "probe", Action: "once", Target: octopus.Target{Mode: "agent", Agent: "x"}}, octopus.CodeInvalid, "no agent called x"},
+		"no such agent":   {octopus.Work{Plugin: "probe", Action: "once", Target: octopus.Target{Mode: "agent", Agent: "x"}}, octopus.CodeNotFound, "no agent called x"},
 		"no such mode":    {octopus.Work{Plugin: "probe", Action: "once", Target: octopus.Target{Mode: "some"}}, octopus.CodeInvalid, "mode"},
 		"many attempts":   {octopus.Work{Plugin: "probe", Action: "once", MaxAttempts: 1000}, octopus.CodeInvalid, "attempts"},
 		"unnamed on_lost": {octopus.Work{Plugin: "probe", Action: "once", OnLost: "maybe"}, octopus.CodeInvalid, "on_lost"},
@@ -199,7 +199,7 @@ func TestRetries(t *testing.T) {
 		}
 		l.send(r)
 	}
-	run, err := s.dispatch.WaitRun(t.Context(), run.ID, 10*time.Second)
+	run, _, err := s.dispatch.WaitRun(t.Context(), run, 10*time.Second)
 	if err != nil || run.Status() != octopus.RunFailed {
 		t.Fatal(run.Counts, err)
 	}

@@ -23,7 +23,7 @@ func TestTasksRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, _, err := s.dispatch.RunTask(t.Context(), "ping", nil, "ada", "ui", nil)
+	run, _, err := s.dispatch.RunTask(t.Context(), "ping", dispatch.TaskChanges{}, "ada", "ui", nil)
 	if err != nil || run.TaskID != task.ID || run.TaskRevision != task.Revision || run.Labels["team"] != "a" {
 		t.Fatalf("%+v %v", run, err)
 	}
@@ -31,7 +31,7 @@ func TestTasksRun(t *testing.T) {
 	if o.TaskName != "ping" || string(o.Params) != `{"url":"saved"}` || !strings.Contains(string(o.User), "ada") {
 		t.Fatalf("%+v", o)
 	}
-	if _, _, err := s.dispatch.RunTask(t.Context(), "ping", []byte(`{"url":"other"}`), "ada", "ui", nil); err != nil {
+	if _, _, err := s.dispatch.RunTask(t.Context(), "ping", dispatch.TaskChanges{Params: []byte(`{"url":"other"}`)}, "ada", "ui", nil); err != nil {
 		t.Fatal(err)
 	}
 	if o := expect[*wire.Offer](l); string(o.Params) != `{"url":"other"}` {
@@ -40,7 +40,7 @@ func TestTasksRun(t *testing.T) {
 	if _, err := s.store.UpdateTask(t.Context(), task.ID, 0, func(t *octopus.Task) error { t.Enabled = false; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.dispatch.RunTask(t.Context(), "ping", nil, "ada", "ui", nil); octopus.CodeOf(err) != octopus.CodeConflict {
+	if _, _, err := s.dispatch.RunTask(t.Context(), "ping", dispatch.TaskChanges{}, "ada", "ui", nil); octopus.CodeOf(err) != octopus.CodeConflict {
 		t.Fatal(err)
 	}
 }
@@ -51,7 +51,7 @@ func TestWaits(t *testing.T) {
 	run := s.submit(nil)
 	x := s.execution(run)
 	begin := time.Now()
-	if got, err := s.dispatch.WaitRun(t.Context(), run.ID, 50*time.Millisecond); err != nil || got.Status() != octopus.RunQueued {
+	if got, _, err := s.dispatch.WaitRun(t.Context(), run, 50*time.Millisecond); err != nil || got.Status() != octopus.RunQueued {
 		t.Fatal(got.Status(), err)
 	}
 	if time.Since(begin) < 50*time.Millisecond {
@@ -59,12 +59,15 @@ func TestWaits(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.dispatch.WaitExecution(ctx, x.ID, time.Minute); !errors.Is(err, context.Canceled) {
+	if err := s.dispatch.WaitExecution(ctx, x.ID, time.Minute); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	ended := make(chan octopus.Execution)
 	go func() {
-		x, err := s.dispatch.WaitExecution(t.Context(), x.ID, time.Minute)
+		if err := s.dispatch.WaitExecution(t.Context(), x.ID, time.Minute); err != nil {
+			t.Error(err)
+		}
+		x, err := s.store.Execution(t.Context(), x.ID)
 		if err != nil {
 			t.Error(err)
 		}
@@ -76,10 +79,10 @@ func TestWaits(t *testing.T) {
 	if x := <-ended; x.Status != octopus.Cancelled {
 		t.Errorf("%+v", x)
 	}
-	if got, err := s.dispatch.WaitRun(t.Context(), run.ID, time.Minute); err != nil || got.Status() != octopus.RunCancelled {
+	if got, _, err := s.dispatch.WaitRun(t.Context(), run, time.Minute); err != nil || got.Status() != octopus.RunCancelled {
 		t.Error(got.Status(), err)
 	}
-	if _, err := s.dispatch.WaitRun(t.Context(), "run_unknown", time.Minute); octopus.CodeOf(err) != octopus.CodeNotFound {
+	if _, _, err := s.dispatch.WaitRun(t.Context(), octopus.Run{ID: "run_unknown"}, time.Minute); octopus.CodeOf(err) != octopus.CodeNotFound {
 		t.Error(err)
 	}
 }
@@ -94,8 +97,11 @@ func TestExplain(t *testing.T) {
 	s.enrol("web-02")
 	run := s.submit(func(s *dispatch.Submission) { s.Target.Selector = "env=prod" })
 	s.eventually("each agent is explained", func() bool {
-		list, err := s.dispatch.Explain(t.Context(), s.execution(run).ID)
-		return err == nil && len(list) == 2 && list[0].Reason == "web-01 is busy." && list[1].Reason == "It does not match env=prod."
+		e, err := s.dispatch.Explain(t.Context(), s.execution(run).ID)
+		list := e.Agents
+		return err == nil && len(list) == 2 && list[0].Reason == "web-01 is busy." && list[0].State == "busy" &&
+			list[1].Reason == "It does not match env=prod." && list[1].State == "no_match" &&
+			e.Summary == "The connected agent that matches env=prod is busy." && e.Next != nil
 	})
 }
 
@@ -103,11 +109,30 @@ func TestRevokedPluginsDoNotStart(t *testing.T) {
 	t.Parallel()
 	s := start(t, settings{})
 	run := s.submit(nil)
-	if err := s.catalog.SetStatus(t.Context(), "probe", "1.0.0", octopus.VersionRevoked); err != nil {
+	if err := s.catalog.SetStatus(t.Context(), "probe", "1.0.0", octopus.VersionRevoked, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	s.enrol("web-01").connect()
 	if x := s.ended(run); x.Status != octopus.Rejected || x.Reason.Code != "plugin_revoked" {
 		t.Fatalf("%s %+v", x.Status, x.Reason)
+	}
+}
+
+// TestRevokedBetweenOfferAndStart: the agent was offered the work, and takes it after its plugin was revoked.
+func TestRevokedBetweenOfferAndStart(t *testing.T) {
+	t.Parallel()
+	s := start(t, settings{})
+	agent, _ := s.enrol("web-01").connect()
+	run := s.submit(nil)
+	offer := expect[*wire.Offer](agent)
+	if err := s.catalog.SetStatus(t.Context(), "probe", "1.0.0", octopus.VersionRevoked, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	agent.send(&wire.Accept{Execution: offer.Execution, Fence: offer.Fence})
+	if w := expect[*wire.Withdrawn](agent); w.Execution != offer.Execution {
+		t.Errorf("withdrawn: %+v", w)
+	}
+	if x := s.ended(run); x.Status != octopus.Rejected || x.Reason.Code != "plugin_revoked" || x.Attempt != 0 {
+		t.Fatalf("%s %+v, attempt %d", x.Status, x.Reason, x.Attempt)
 	}
 }
