@@ -66,7 +66,7 @@ func TestSyncBuiltins(t *testing.T) {
 	if v := latest(t, c, "web"); v.Version != "1.0.0" || v.Status != octopus.VersionPublished {
 		t.Errorf("after a step back: %s %s", v.Version, v.Status)
 	}
-	if err := c.SetStatus(t.Context(), "web", "1.0.0", octopus.VersionDeprecated); err != nil {
+	if err := c.SetStatus(t.Context(), "web", "1.0.0", octopus.VersionDeprecated, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	c = restart(t, s, true, shipped(t, "web", first))
@@ -75,7 +75,7 @@ func TestSyncBuiltins(t *testing.T) {
 	}
 
 	p, err := s.Plugin(t.Context(), "web")
-	if err != nil || len(p.Versions) != 2 || p.Source != catalog.SourceBuiltin {
+	if err != nil || len(p.Versions) != 2 || p.Source != octopus.SourceBuiltin {
 		t.Errorf("got %+v, %v", p, err)
 	}
 }
@@ -111,8 +111,12 @@ func TestGrantsAreInherited(t *testing.T) {
 		t.Errorf("asks for the same: %+v", v)
 	}
 	c = restart(t, s, false, shipped(t, "web", pack(t, "web", "1.2.0", more, "")))
-	if v := latest(t, c, "web"); v.Version != "1.2.0" || v.Grant != nil {
-		t.Errorf("asks for more: %+v", v)
+	v, err := c.Resolve(t.Context(), "web", "1.2.0")
+	if err != nil || v.Grant != nil {
+		t.Errorf("asks for more: %+v, %v", v, err)
+	}
+	if v := latest(t, c, "web"); v.Version != "1.1.0" {
+		t.Errorf("%s runs, but it lacks its grant", v.Version)
 	}
 }
 

@@ -16,12 +16,6 @@ import (
 	"octopus/wasmplugins/builtin"
 )
 
-// Sources of a plugin, as octopus.Plugin.Source.
-const (
-	SourceBuiltin  = "builtin"
-	SourceUploaded = "uploaded"
-)
-
 // System is who publishes and grants built-in plugins.
 const System = "octopus"
 
@@ -32,6 +26,17 @@ type Config struct {
 	Cache *cache.Cache
 	// Log gets what operators should know. Defaults to silence.
 	Log *slog.Logger
+	// MaxModule is the size in bytes above which an upload is refused. Defaults to 32 MiB.
+	MaxModule int64
+	// Sandbox is where submissions are tried out. Without a folder none are taken.
+	Sandbox Sandbox
+	// SelfReview lets administrators publish what they submitted or uploaded themselves. Defaults to false: somebody
+	// else decides.
+	SelfReview bool
+	// Ring is where uploads and approved submissions are placed where nobody names another. Defaults to all.
+	Ring octopus.Ring
+	// Signer signs what is published. Defaults to none: nothing is signed, and agents check digests only.
+	Signer Signer
 	// Builtins are the plugins of this binary. Defaults to builtin.All.
 	Builtins func() ([]builtin.Plugin, error)
 	// Now is the clock. Defaults to time.Now.
@@ -43,6 +48,13 @@ type Catalog struct {
 	store    *store.Store
 	cache    *cache.Cache
 	log      *slog.Logger
+	most     int64 // bytes that an uploaded module may have
+	sandbox  Sandbox
+	trials   chan struct{} // one place: a submission at a time is tried out
+	drafts   chan struct{} // one place: a draft at a time is looked at
+	signer   Signer        // nil: nothing is signed
+	ring     octopus.Ring  // of what is published
+	alone    bool          // whether authors may review themselves
 	builtins func() ([]builtin.Plugin, error)
 	now      func() time.Time
 }
@@ -55,10 +67,19 @@ func New(c Config) *Catalog {
 	if c.Builtins == nil {
 		c.Builtins = builtin.All
 	}
+	if c.MaxModule <= 0 {
+		c.MaxModule = maxModule
+	}
+	if c.Ring == "" {
+		c.Ring = octopus.RingAll
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Catalog{store: c.Store, cache: c.Cache, log: c.Log, builtins: c.Builtins, now: c.Now}
+	return &Catalog{
+		store: c.Store, cache: c.Cache, log: c.Log, most: c.MaxModule, builtins: c.Builtins, now: c.Now,
+		sandbox: c.Sandbox, trials: make(chan struct{}, 1), drafts: make(chan struct{}, 1), alone: c.SelfReview, ring: c.Ring, signer: c.Signer,
+	}
 }
 
 // Manifest reads the manifest of a version by its digest.
@@ -86,17 +107,18 @@ func (c *Catalog) Module(ctx context.Context, digest string) ([]byte, error) {
 }
 
 // SetEnabled says whether new runs may use the plugin at all.
-func (c *Catalog) SetEnabled(ctx context.Context, name string, enabled bool) error {
-	if err := c.store.SetPluginEnabled(ctx, name, enabled); err != nil {
+func (c *Catalog) SetEnabled(ctx context.Context, name string, enabled bool, by string) error {
+	if err := c.store.SetPluginEnabled(ctx, name, enabled, by); err != nil {
 		return c.suggest(ctx, name, err)
 	}
 	c.changed()
+	c.log.Info("plugin switched", "plugin", name, "enabled", enabled, "by", by)
 	return nil
 }
 
 // SetStatus moves one version through its life. A revoked version stays
 // revoked: publish another one.
-func (c *Catalog) SetStatus(ctx context.Context, name, version string, status octopus.VersionStatus) error {
+func (c *Catalog) SetStatus(ctx context.Context, name, version string, status octopus.VersionStatus, by string) error {
 	v, err := c.exact(ctx, name, version)
 	if err != nil {
 		return err
@@ -107,10 +129,11 @@ func (c *Catalog) SetStatus(ctx context.Context, name, version string, status oc
 	case octopus.VersionRevoked:
 		return octopus.Errorf(octopus.CodeConflict, "%s %s was revoked for good; upload a new version instead.", name, version)
 	}
-	if err := c.store.SetVersionStatus(ctx, name, version, status); err != nil {
+	if err := c.store.SetVersionStatus(ctx, name, version, status, by); err != nil {
 		return err
 	}
 	c.changed()
+	c.log.Info("plugin version changed", "plugin", name, "version", version, "status", string(status), "by", by)
 	return nil
 }
 

@@ -22,7 +22,13 @@ import (
 	"octopus/wasmplugins/builtin"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+// TestMain lets the test binary be the runner that tries submissions.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "runner" {
+		os.Exit(wasmplugins.RunnerMain(nil))
+	}
+	storetest.Main(m)
+}
 
 // noop is the smallest real module; versions are made of it by packing other
 // manifests.
@@ -127,7 +133,7 @@ func TestUploadRefusals(t *testing.T) {
 	}{
 		"not wasm":    {[]byte("hello"), octopus.CodeInvalid, ""},
 		"no manifest": {noop(t), octopus.CodeInvalid, "octopus plugins pack"},
-		"too large":   {make([]byte, 33<<20), octopus.CodeTooLarge, "over 32 MiB"},
+		"too large":   {make([]byte, 33<<20), octopus.CodeTooLarge, "over the 32MiB"},
 		"built in":    {pack(t, "mine", "2.0.0", `{}`, ""), octopus.CodeConflict, "another name"},
 		"broken":      {append(pack(t, "x1", "1.0.0", `{}`, ""), 1, 2, 3), octopus.CodeInvalid, ""},
 	} {
@@ -144,10 +150,10 @@ func TestResolve(t *testing.T) {
 	for _, version := range []string{"1.0.0", "1.2.0", "1.10.0", "2.0.0", "2.1.0-beta.1", "0.9.0"} {
 		upload(t, c, pack(t, "hello", version, `{}`, version))
 	}
-	if err := c.SetStatus(t.Context(), "hello", "2.0.0", octopus.VersionDeprecated); err != nil {
+	if err := c.SetStatus(t.Context(), "hello", "2.0.0", octopus.VersionDeprecated, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetStatus(t.Context(), "hello", "0.9.0", octopus.VersionRevoked); err != nil {
+	if err := c.SetStatus(t.Context(), "hello", "0.9.0", octopus.VersionRevoked, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	for want, version := range map[string]string{
@@ -183,31 +189,31 @@ func TestLife(t *testing.T) {
 	if _, err := c.Resolve(t.Context(), "hello", ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetEnabled(t.Context(), "hello", false); err != nil {
+	if err := c.SetEnabled(t.Context(), "hello", false, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Resolve(t.Context(), "hello", ""); octopus.CodeOf(err) != octopus.CodeConflict || !strings.Contains(err.Error(), "is disabled") {
 		t.Errorf("disabled plugin: %v", err)
 	}
-	if err := c.SetEnabled(t.Context(), "hello", true); err != nil {
+	if err := c.SetEnabled(t.Context(), "hello", true, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetStatus(t.Context(), "hello", "1.0.0", octopus.VersionDisabled); err != nil {
+	if err := c.SetStatus(t.Context(), "hello", "1.0.0", octopus.VersionDisabled, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Resolve(t.Context(), "hello", ""); err == nil || !strings.Contains(err.Error(), "Every version of hello is disabled") {
 		t.Errorf("disabled version: %v", err)
 	}
-	if err := c.SetStatus(t.Context(), "hello", "1.0.0", octopus.VersionRevoked); err != nil {
+	if err := c.SetStatus(t.Context(), "hello", "1.0.0", octopus.VersionRevoked, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetStatus(t.Context(), "hello", "1.0.0", octopus.VersionPublished); octopus.CodeOf(err) != octopus.CodeConflict {
+	if err := c.SetStatus(t.Context(), "hello", "1.0.0", octopus.VersionPublished, "ada"); octopus.CodeOf(err) != octopus.CodeConflict {
 		t.Errorf("back from revoked: %v", err)
 	}
 	if _, err := c.Module(t.Context(), v.Digest); octopus.CodeOf(err) != octopus.CodeDenied {
 		t.Errorf("a revoked module was given out: %v", err)
 	}
-	if err := c.SetEnabled(t.Context(), "helo", true); err == nil || !strings.Contains(err.Error(), "did you mean hello") {
+	if err := c.SetEnabled(t.Context(), "helo", true, "ada"); err == nil || !strings.Contains(err.Error(), "did you mean hello") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -259,6 +265,15 @@ func TestGrants(t *testing.T) {
 	}
 	if missing := c.MissingGrants(t.Context(), v); len(missing) == 0 {
 		t.Error("example.com is not any host")
+	}
+	// More than the manifest asks for is not kept, and what it does not ask for at all is refused.
+	more := spec.Capabilities{HTTP: &spec.HTTP{Hosts: []string{"*"}, Methods: []string{"GET", "DELETE"}}}
+	if err := c.Grant(t.Context(), v.Digest, more, "ada"); err != nil || strings.Contains(string(resolve().Grant.Capabilities), "DELETE") {
+		t.Errorf("more: %v, %s", err, resolve().Grant.Capabilities)
+	}
+	more.Env = []string{"HOME"}
+	if err := c.Grant(t.Context(), v.Digest, more, "ada"); octopus.CodeOf(err) != octopus.CodeInvalid || !strings.Contains(err.Error(), "does not ask for this env") {
+		t.Errorf("more: %v", err)
 	}
 	if err := c.GrantAll(t.Context(), v.Digest, "ada"); err != nil {
 		t.Fatal(err)

@@ -16,9 +16,9 @@ const maxFieldErrors = 50
 
 // explain turns a validation error into field errors that say what is wanted
 // and never repeat the value, which may be a secret.
-func explain(invalid *jsonschema.ValidationError) error {
+func explain(schema any, invalid *jsonschema.ValidationError) error {
 	var fields []octopus.FieldError
-	collect(invalid, &fields)
+	collect(schema, invalid, &fields)
 	e := octopus.Errorf(octopus.CodeInvalid, "%s", fields[0].Message)
 	if name := strings.TrimPrefix(fields[0].Field, "/params/"); name != fields[0].Field {
 		e.Message = fmt.Sprintf("The parameter %s %s", strings.ReplaceAll(name, "/", "."), fields[0].Message)
@@ -36,12 +36,15 @@ func explain(invalid *jsonschema.ValidationError) error {
 }
 
 // collect gathers the leaves of the tree of causes.
-func collect(v *jsonschema.ValidationError, out *[]octopus.FieldError) {
+func collect(schema any, v *jsonschema.ValidationError, out *[]octopus.FieldError) {
 	if len(*out) >= maxFieldErrors {
 		return
 	}
 	at := pointer(v.InstanceLocation)
 	switch k := v.ErrorKind.(type) {
+	case *kind.Pattern:
+		*out = append(*out, octopus.FieldError{Field: at, Message: form(schema, v.SchemaURL, k.Want)})
+		return
 	case *kind.Required:
 		for _, name := range k.Missing {
 			*out = append(*out, octopus.FieldError{Field: at + "/" + escape(name), Message: "is required."})
@@ -58,7 +61,7 @@ func collect(v *jsonschema.ValidationError, out *[]octopus.FieldError) {
 	}
 	if len(v.Causes) > 0 {
 		for _, cause := range v.Causes {
-			collect(cause, out)
+			collect(schema, cause, out)
 		}
 		return
 	}
@@ -76,8 +79,6 @@ func wanted(k jsonschema.ErrorKind) string {
 		return "must be " + list([]any{k.Want}) + "."
 	case *kind.Format:
 		return "must be " + format(k.Want) + "."
-	case *kind.Pattern:
-		return "must match " + k.Want + " ."
 	case *kind.Minimum:
 		return "must be at least " + number(k.Want) + "."
 	case *kind.ExclusiveMinimum:

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"octopus/internal/octopus"
@@ -12,13 +14,15 @@ import (
 )
 
 // Grant allows a digest to do what caps says; it replaces an earlier grant.
-// What the manifest does not ask for has no effect.
+// Of what the manifest does not ask for nothing is kept, and a capability of
+// which nothing would be kept is CodeInvalid.
 func (c *Catalog) Grant(ctx context.Context, digest string, caps spec.Capabilities, by string) error {
-	raw, err := json.Marshal(caps)
+	m, err := c.Manifest(ctx, digest)
 	if err != nil {
-		return fmt.Errorf("grant: %w", err)
+		return err
 	}
-	if _, err := c.store.VersionByDigest(ctx, digest); err != nil {
+	raw, err := within(m, caps)
+	if err != nil {
 		return err
 	}
 	g := octopus.Grant{Digest: digest, Capabilities: raw, GrantedBy: by, GrantedAt: c.now()}
@@ -30,13 +34,42 @@ func (c *Catalog) Grant(ctx context.Context, digest string, caps spec.Capabiliti
 	return nil
 }
 
-// GrantAll grants a version all that its manifest asks for.
+// within is the part of caps that a manifest asks for, as JSON.
+func within(m spec.Manifest, caps spec.Capabilities) (json.RawMessage, error) {
+	var wanted, kept map[string]json.RawMessage
+	raw, err := json.Marshal(caps)
+	if err == nil {
+		err = json.Unmarshal(raw, &wanted)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("grant: %w", err)
+	}
+	if raw, err = json.Marshal(m.Capabilities.Intersect(caps)); err == nil {
+		err = json.Unmarshal(raw, &kept)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("grant: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if _, ok := kept[name]; !ok {
+			return nil, octopus.InvalidField("/capabilities/"+name, "%s %s does not ask for this %s: a grant gives what the manifest asks for, or less.", m.Name, m.Version, name)
+		}
+	}
+	return raw, nil
+}
+
+// GrantAll grants a version all that its manifest asks for. Secrets stay
+// bound as they were.
 func (c *Catalog) GrantAll(ctx context.Context, digest, by string) error {
-	m, err := c.Manifest(ctx, digest)
+	v, err := c.store.VersionByDigest(ctx, digest)
 	if err != nil {
 		return err
 	}
-	return c.Grant(ctx, digest, m.Capabilities, by)
+	caps, err := c.Bound(ctx, v)
+	if err != nil {
+		return err
+	}
+	return c.Grant(ctx, digest, caps, by)
 }
 
 // Revoke takes everything away. It leaves an empty grant, which says who did

@@ -46,7 +46,10 @@ func (c *Catalog) Check(ctx context.Context, v octopus.PluginVersion, action str
 }
 
 // Params is a compiled schema of parameters. It is safe for concurrent use.
-type Params struct{ schema *jsonschema.Schema }
+type Params struct {
+	schema *jsonschema.Schema
+	doc    any // the same as it was written: what a pattern means is said beside it
+}
 
 // CompileParams compiles a schema (JSON Schema 2020-12); an empty one takes
 // any object. References to other documents are refused: nothing is fetched.
@@ -70,7 +73,7 @@ func CompileParams(raw json.RawMessage) (*Params, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Params{schema: schema}, nil
+	return &Params{schema: schema, doc: doc}, nil
 }
 
 // nothing is the loader that fetches nothing.
@@ -103,7 +106,7 @@ func (p *Params) Check(params json.RawMessage) (json.RawMessage, error) {
 		if !ok {
 			return nil, fmt.Errorf("parameters: %w", err)
 		}
-		return nil, explain(invalid)
+		return nil, explain(p.doc, invalid)
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

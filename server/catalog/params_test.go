@@ -95,12 +95,15 @@ func TestManyItems(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	const schema = `{"type":"object","required":["url"],"additionalProperties":false,"properties":{
-		"url":{"type":"string","format":"uri","pattern":"^https?://"},"n":{"type":"integer","minimum":1,"exclusiveMaximum":10},
+		"url":{"type":"string","format":"uri","pattern":"^https?://"},"e":{"type":"string","pattern":"^v","examples":["v1.2"],"description":"A tag."},"d":{"type":"string","pattern":"^v","description":"A tag, beginning with v.\nAnd more."},
+		"n":{"type":"integer","minimum":1,"exclusiveMaximum":10},
 		"m":{"enum":["GET","HEAD"]},"l":{"type":"array","items":{"type":"object","required":["a/b"]},"maxItems":2,"uniqueItems":true},
 		"s":{"type":"string","minLength":1,"maxLength":3},"c":{"anyOf":[{"type":"string"},{"type":"null"}]}}}`
 	for params, want := range map[string]string{
 		`{}`:                               "/params/url: Is required.",
-		`{"url":"ftp://secret"}`:           "/params/url: Must match ^https?:// .",
+		`{"url":"ftp://secret"}`:           "/params/url: Must match the pattern ^https?:// .",
+		`{"url":"http://x","e":"secret"}`:  `/params/e: Must look like "v1.2".`,
+		`{"url":"http://x","d":"secret"}`:  "/params/d: Does not have the right form: A tag, beginning with v.",
 		`{"url":"no url"}`:                 "/params/url: Must be a URL such as https://example.com.",
 		`{"url":"http://x","n":"7"}`:       "/params/n: Must be a whole number.",
 		`{"url":"http://x","n":0}`:         "/params/n: Must be at least 1.",

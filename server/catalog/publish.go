@@ -13,33 +13,75 @@ import (
 	"octopus/wasmplugins/builtin"
 )
 
-// maxModule is the size in bytes that a module may have.
+// maxModule is the size in bytes that a module may have at most: agents take no more.
 const maxModule = 32 << 20
 
-// Upload checks a module and publishes it under the name and version of its
-// manifest. The same bytes again are answered with what is there. Another
-// module with a version that exists is CodeConflict; a module or manifest that
-// is not accepted is CodeInvalid, with every problem.
-func (c *Catalog) Upload(ctx context.Context, module []byte, by string) (octopus.PluginVersion, error) {
+// MaxUpload is the size in bytes that an uploaded module may have.
+func (c *Catalog) MaxUpload() int64 { return c.most }
+
+// TooLarge is the error of a module over [Catalog.MaxUpload].
+func (c *Catalog) TooLarge() error {
+	return octopus.Errorf(octopus.CodeTooLarge, "The module is over the %s that this server takes (plugins.max_module).", spec.Size(c.most))
+}
+
+// Inspection is what a module says of itself, before it is published.
+type Inspection struct {
+	Version  octopus.PluginVersion // as it would be published, or as it is
+	Manifest spec.Manifest
+	Known    bool // these very bytes are published already
+}
+
+// Inspect checks a module without publishing it. A module or manifest that is not accepted is CodeInvalid, with every
+// problem; another module with a version that exists, and the name of a built-in plugin, are CodeConflict.
+func (c *Catalog) Inspect(ctx context.Context, module []byte) (Inspection, error) {
+	if int64(len(module)) > c.most {
+		return Inspection{}, c.TooLarge()
+	}
 	v, m, err := read(module)
 	if err != nil {
+		return Inspection{Version: v, Manifest: m}, err
+	}
+	old, err := c.store.VersionByDigest(ctx, v.Digest)
+	if err == nil {
+		return Inspection{Version: old, Manifest: m, Known: true}, nil
+	}
+	if octopus.CodeOf(err) != octopus.CodeNotFound {
+		return Inspection{}, err
+	}
+	in := Inspection{Version: v, Manifest: m}
+	if p, err := c.store.Plugin(ctx, v.Plugin); err == nil && p.Source == octopus.SourceBuiltin {
+		return in, octopus.Errorf(octopus.CodeConflict, "%s is built into Octopus; give your plugin another name.", v.Plugin)
+	}
+	if _, err := c.store.Version(ctx, v.Plugin, v.Version); err == nil {
+		return in, octopus.Errorf(octopus.CodeConflict, "%s %s exists with other content; a published version never changes, raise the version.", v.Plugin, v.Version)
+	}
+	return in, nil
+}
+
+// Upload is UploadInto the ring that this server publishes into.
+func (c *Catalog) Upload(ctx context.Context, module []byte, by string) (octopus.PluginVersion, error) {
+	return c.UploadInto(ctx, module, "", by)
+}
+
+// UploadInto checks a module and publishes it under the name and version of its manifest, without a review: it is
+// CodeConflict where somebody else has to review it, see [Catalog.MayReviewAlone]. An empty ring is the one that this
+// server publishes into. The same bytes again are answered with what is there. For other errors see [Catalog.Inspect].
+func (c *Catalog) UploadInto(ctx context.Context, module []byte, ring octopus.Ring, by string) (octopus.PluginVersion, error) {
+	in, err := c.Inspect(ctx, module)
+	v := in.Version
+	if err != nil || in.Known {
+		return v, err
+	}
+	if alone, err := c.MayReviewAlone(ctx, by); err != nil {
+		return v, err
+	} else if !alone {
+		return v, octopus.Errorf(octopus.CodeConflict, "Another administrator reviews a plugin before it is published: submit it with octopus plugins submit. (With plugins.self_review administrators publish alone.)")
+	}
+	if v.Ring, err = c.firstRing(ctx, v, ring); err != nil {
 		return v, err
 	}
 	v.CreatedBy, v.CreatedAt = by, c.now()
-	old, err := c.store.VersionByDigest(ctx, v.Digest)
-	if err == nil {
-		return old, nil
-	}
-	if octopus.CodeOf(err) != octopus.CodeNotFound {
-		return v, err
-	}
-	if p, err := c.store.Plugin(ctx, v.Plugin); err == nil && p.Source == SourceBuiltin {
-		return v, octopus.Errorf(octopus.CodeConflict, "%s is built into Octopus; give your plugin another name.", v.Plugin)
-	}
-	if _, err := c.store.Version(ctx, v.Plugin, v.Version); err == nil {
-		return v, octopus.Errorf(octopus.CodeConflict, "%s %s exists with other content; a published version never changes, raise the version.", v.Plugin, v.Version)
-	}
-	if err := c.publish(ctx, v, SourceUploaded, m.Description, module); err != nil {
+	if err := c.publish(ctx, v, octopus.SourceUploaded, in.Manifest.Description, module); err != nil {
 		return v, err
 	}
 	c.log.Info("plugin published", "plugin", v.Plugin, "version", v.Version, "digest", v.Digest, "by", by)
@@ -47,6 +89,9 @@ func (c *Catalog) Upload(ctx context.Context, module []byte, by string) (octopus
 }
 
 func (c *Catalog) publish(ctx context.Context, v octopus.PluginVersion, source, description string, module []byte) error {
+	if err := c.sign(ctx, &v); err != nil && (source != octopus.SourceBuiltin || octopus.CodeOf(err) != octopus.CodeUnavailable) {
+		return err // a server starts without its key; its log says so
+	}
 	if err := c.store.PublishVersion(ctx, v, source, description, module); err != nil {
 		return fmt.Errorf("publish %s %s: %w", v.Plugin, v.Version, err)
 	}
@@ -115,42 +160,50 @@ func problems(list []spec.Problem) error {
 
 // SyncBuiltins publishes the plugins of this binary that the database does not
 // have. With grant they are granted all that they ask for, once: what an
-// administrator takes away stays away. Without it, a new version gets its
+// administrator takes away stays away. What would run outside the sandbox is
+// granted by a person only. Without it, a new version gets its
 // predecessor's grant where that covers all that it asks for. Where a version
 // exists with another digest (a build of other sources), the new one is
 // published as "1.0.0+<8 hex digits of its digest>", and the other deprecated.
 func (c *Catalog) SyncBuiltins(ctx context.Context, grant bool) error {
+	if err := c.adopt(ctx); err != nil {
+		return err
+	}
 	plugins, err := c.builtins()
 	if err != nil {
 		return err
 	}
 	for _, p := range plugins {
-		if err := c.syncBuiltin(ctx, p, grant); err != nil {
+		v, err := c.syncBuiltin(ctx, p, grant)
+		if err == nil {
+			err = c.prune(ctx, v)
+		}
+		if err != nil {
 			return fmt.Errorf("plugin %s: %w", p.Name, err)
 		}
 	}
 	return nil
 }
 
-func (c *Catalog) syncBuiltin(ctx context.Context, p builtin.Plugin, grant bool) error {
+func (c *Catalog) syncBuiltin(ctx context.Context, p builtin.Plugin, grant bool) (octopus.PluginVersion, error) {
 	v, err := c.present(ctx, p)
 	if octopus.CodeOf(err) == octopus.CodeNotFound {
 		v, err = c.publishBuiltin(ctx, p)
 	}
 	if err != nil {
-		return err
+		return v, err
 	}
 	if err := c.prefer(ctx, v); err != nil || v.Grant != nil {
-		return err
+		return v, err
 	}
 	m, err := decodeManifest(v)
 	if err != nil {
-		return err
+		return v, err
 	}
-	if !grant && !c.inherits(ctx, v, m) {
-		return nil
+	if (!grant || m.Capabilities.Unsandboxed()) && !c.inherits(ctx, v, m) {
+		return v, nil
 	}
-	return c.Grant(ctx, v.Digest, m.Capabilities, System)
+	return v, c.Grant(ctx, v.Digest, m.Capabilities, System)
 }
 
 // present finds a built-in plugin that was published before. It reads all
@@ -186,7 +239,7 @@ func (c *Catalog) publishBuiltin(ctx context.Context, p builtin.Plugin) (octopus
 		return v, err
 	}
 	v.CreatedBy, v.CreatedAt = System, c.now()
-	if err := c.publish(ctx, v, SourceBuiltin, m.Description, module); err != nil {
+	if err := c.publish(ctx, v, octopus.SourceBuiltin, m.Description, module); err != nil {
 		return v, err
 	}
 	c.log.Info("built-in plugin published", "plugin", v.Plugin, "version", v.Version, "digest", v.Digest)
@@ -206,13 +259,13 @@ func (c *Catalog) prefer(ctx context.Context, v octopus.PluginVersion) error {
 		if other.Digest == v.Digest || other.Status != octopus.VersionPublished || compare(other.Version, v.Version) != 0 {
 			continue
 		}
-		if err := c.SetStatus(ctx, v.Plugin, other.Version, octopus.VersionDeprecated); err != nil {
+		if err := c.SetStatus(ctx, v.Plugin, other.Version, octopus.VersionDeprecated, System); err != nil {
 			return err
 		}
 		replaced = true
 	}
 	if replaced && v.Status == octopus.VersionDeprecated {
-		return c.SetStatus(ctx, v.Plugin, v.Version, octopus.VersionPublished)
+		return c.SetStatus(ctx, v.Plugin, v.Version, octopus.VersionPublished, System)
 	}
 	return nil
 }
@@ -221,7 +274,7 @@ func (c *Catalog) prefer(ctx context.Context, v octopus.PluginVersion) error {
 // granted all that this one asks for.
 func (c *Catalog) inherits(ctx context.Context, v octopus.PluginVersion, m spec.Manifest) bool {
 	p, err := c.store.Plugin(ctx, v.Plugin)
-	if err != nil || p.Source != SourceBuiltin {
+	if err != nil || p.Source != octopus.SourceBuiltin {
 		return false
 	}
 	var newest *octopus.PluginVersion

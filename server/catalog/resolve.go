@@ -12,19 +12,43 @@ import (
 	"github.com/Masterminds/semver/v3"
 )
 
-// Resolve picks a version: "" is the newest that is published, "1.2.0" exactly
-// that one, anything else a range such as "^1.2". Pre-releases are only found
-// by their exact version, deprecated versions only where nothing else fits.
-// The error says which plugins or versions there are.
-func (c *Catalog) Resolve(ctx context.Context, name, versionRange string) (octopus.PluginVersion, error) {
-	p, err := c.plugin(ctx, name)
+// Resolve picks the version that runs with this wish get, but for those inside
+// a narrower ring: "" or a range such as "^1.2" follows the rings, "canary" is
+// always inside that one, "1.2.0" is exactly that version. Pre-releases are
+// only found by their exact version, deprecated versions only where nothing
+// else fits, held ones by their exact version. The error says which plugins or
+// versions there are.
+func (c *Catalog) Resolve(ctx context.Context, name, wish string) (octopus.PluginVersion, error) {
+	p, err := c.enabled(ctx, name)
 	if err != nil {
 		return octopus.PluginVersion{}, err
 	}
-	if !p.Enabled {
-		return octopus.PluginVersion{}, octopus.Errorf(octopus.CodeConflict, "The plugin %s is disabled; an administrator can enable it.", name)
+	return c.pick(ctx, p, wish, octopus.RingAll.Point())
+}
+
+// Choose picks the version that one run gets: Resolve, with the rings that the
+// run is inside of. It is the same whenever it is asked about the same run and
+// the same versions. onTrial: how its executions end is compared, because a
+// version in a ring is on trial.
+func (c *Catalog) Choose(ctx context.Context, name, wish, runID string) (v octopus.PluginVersion, onTrial bool, err error) {
+	p, err := c.enabled(ctx, name)
+	if err != nil {
+		return v, false, err
 	}
-	return pick(p, strings.TrimSpace(versionRange))
+	if v, err = c.pick(ctx, p, wish, octopus.RingPoint(runID)); err != nil || v.Version == strings.TrimSpace(wish) {
+		return v, false, err
+	}
+	now := c.now()
+	return v, slices.ContainsFunc(p.Versions, func(v octopus.PluginVersion) bool { return v.OnTrial(now) }), nil
+}
+
+// enabled reads a plugin that may run.
+func (c *Catalog) enabled(ctx context.Context, name string) (octopus.Plugin, error) {
+	p, err := c.plugin(ctx, name)
+	if err == nil && !p.Enabled {
+		err = octopus.Errorf(octopus.CodeConflict, "The plugin %s is disabled; an administrator can enable it.", name)
+	}
+	return p, err
 }
 
 // plugin reads a plugin with all its versions, through the cache.
@@ -48,30 +72,59 @@ func (c *Catalog) exact(ctx context.Context, name, version string) (octopus.Plug
 	return octopus.PluginVersion{}, noVersion(p, version)
 }
 
-func pick(p octopus.Plugin, want string) (octopus.PluginVersion, error) {
+// pick is the version for a wish and a run that stands at a point of the rings.
+func (c *Catalog) pick(ctx context.Context, p octopus.Plugin, wish string, point int) (octopus.PluginVersion, error) {
+	wish = strings.TrimSpace(wish)
 	for _, v := range p.Versions {
-		if want != "" && v.Version == want {
+		if wish != "" && v.Version == wish {
 			return v, usable(v)
 		}
 	}
-	fits, err := constraint(want)
+	if ring := octopus.Ring(wish); ring.Valid() {
+		wish, point = "", ring.Point()
+	}
+	fits, err := constraint(wish)
 	if err != nil {
 		return octopus.PluginVersion{}, err
 	}
-	var best octopus.PluginVersion
+	var best, held octopus.PluginVersion
+	var rank fitness
 	for _, v := range p.Versions {
 		number, err := semver.NewVersion(v.Version)
 		if err != nil || !fits(number) || usable(v) != nil {
 			continue
 		}
-		if best.Version == "" || better(v, best) {
-			best = v
+		if v.Held {
+			held = v
+			continue
+		}
+		mine := fitness{point < v.Ring.Share(), v.Status != octopus.VersionDeprecated, len(c.MissingGrants(ctx, v)) == 0}
+		if best.Version == "" || mine.above(rank) || mine == rank && better(v, best) {
+			best, rank = v, mine
 		}
 	}
-	if best.Version == "" {
-		return best, noVersion(p, want)
+	switch {
+	case best.Version != "":
+		return best, nil
+	case held.Version != "":
+		return best, octopus.Errorf(octopus.CodeConflict, "%s %s is held, and no other version fits: %s Resume it on the plugin's page, or with octopus plugins resume %s %s.",
+			held.Plugin, held.Version, held.RingNote, held.Plugin, held.Version)
 	}
-	return best, nil
+	return best, noVersion(p, wish)
+}
+
+// fitness ranks the versions that fit a wish before their numbers do. Where no
+// ring has the run inside, it gets what there is.
+type fitness struct{ inside, current, granted bool }
+
+func (f fitness) above(g fitness) bool {
+	switch {
+	case f.inside != g.inside:
+		return f.inside
+	case f.current != g.current:
+		return f.current
+	}
+	return f.granted && !g.granted
 }
 
 // constraint returns what a version must fulfil. Without a range any release
@@ -82,7 +135,7 @@ func constraint(want string) (func(*semver.Version) bool, error) {
 	}
 	r, err := semver.NewConstraint(want)
 	if err != nil {
-		return nil, octopus.InvalidField("/version", `"version" must be a version such as 1.2.0, or a range such as ^1.2.`)
+		return nil, octopus.InvalidField("/version", `"version" must be a version such as 1.2.0, a range such as ^1.2, or a ring: canary, early or all.`)
 	}
 	return r.Check, nil
 }
