@@ -288,7 +288,15 @@
     p.textContent = text;
     el.append(icon(kind === "ok" ? "circle-check" : "circle-alert"), p);
     place.append(el);
-    setTimeout(() => el.remove(), 6000);
+    fade(el, 6000);
+  }
+
+  // A message goes when its time is over, but never from under a pointer or the focus.
+  function fade(el, after) {
+    setTimeout(() => {
+      if (el.matches(":hover, :focus-within")) fade(el, 2000);
+      else el.remove();
+    }, after);
   }
 
   async function copy(button) {
@@ -322,6 +330,7 @@
     e.preventDefault();
     e.stopImmediatePropagation();
     const dialog = $("#confirm");
+    form.closest("[popover]")?.hidePopover();
     $("[data-question]", dialog).textContent = question;
     const yes = $("[data-yes]", dialog);
     yes.textContent = e.submitter?.dataset.yes || form.dataset.yes || e.submitter?.textContent.trim() || "Yes";
@@ -419,6 +428,7 @@
     if ((e.ctrlKey || e.metaKey) && e.key === "k" && jump) { e.preventDefault(); open(jump); return; }
     const typing = e.target.closest?.("input,textarea,select,[contenteditable]");
     const pick = e.target.closest?.("[data-picker]");
+    if (e.target.closest?.(".menu-pop") && e.key.startsWith("Arrow")) return; // menu.js
     if (pick && (e.key === "ArrowDown" || e.key === "ArrowUp")) { move(pick, e); return; }
     if (pick && e.key === "Enter" && typing) { const first = $(".pick a", pick); if (first) { e.preventDefault(); first.click(); } return; }
     if (typing || e.ctrlKey || e.metaKey || e.altKey || $("dialog[open]")) return;
@@ -450,7 +460,7 @@
     stamps(from);
     for (const t of $$("#toasts .toast:not([data-timed])")) {
       t.dataset.timed = "1";
-      setTimeout(() => t.remove(), 8000);
+      fade(t, $("form", t) ? 20000 : 8000);
     }
     for (const el of $$("[data-count-of]")) setText(el, String($(el.dataset.countOf)?.children.length ?? 0));
     const titled = $("[data-title]");

@@ -15,8 +15,13 @@ import (
 	"sync"
 )
 
-//go:embed app.css app.js lib
+//go:embed css *.js lib
 var files embed.FS
+
+// sheet are the parts of the one style sheet, app.css, in their order.
+var sheet = []string{
+	"tokens", "base", "layout", "controls", "status", "tables", "home", "execution", "overlays", "pages", "utilities",
+}
 
 // Prefix is the path that [Handler] serves.
 const Prefix = "/static/"
@@ -51,18 +56,38 @@ var load = sync.OnceValues(func() (string, map[string]file) {
 		}
 		sum.Write([]byte(name))
 		sum.Write(raw)
-		f := file{kind: types[path.Ext(name)], plain: raw}
-		if f.kind != types[".woff2"] {
-			f.gzip = compress(raw)
+		if path.Dir(name) != "css" {
+			all[path.Base(name)] = ready(name, raw)
 		}
-		all[path.Base(name)] = f
 		return nil
 	})
 	if err != nil {
 		panic(err) // the files are in the binary
 	}
+	all["app.css"] = ready("app.css", styles())
 	return hex.EncodeToString(sum.Sum(nil))[:12], all
 })
+
+// styles is the one style sheet.
+func styles() []byte {
+	var out bytes.Buffer
+	for _, part := range sheet {
+		raw, err := files.ReadFile("css/" + part + ".css")
+		if err != nil {
+			panic(err) // the files are in the binary
+		}
+		out.Write(raw)
+	}
+	return out.Bytes()
+}
+
+func ready(name string, raw []byte) file {
+	f := file{kind: types[path.Ext(name)], plain: raw}
+	if f.kind != types[".woff2"] {
+		f.gzip = compress(raw)
+	}
+	return f
+}
 
 func compress(raw []byte) []byte {
 	var out bytes.Buffer

@@ -1,6 +1,7 @@
 package static
 
 import (
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -85,7 +86,15 @@ func TestIcons(t *testing.T) {
 // TestNothingForeign: the policy allows nothing from elsewhere, so nothing may ask for it.
 func TestNothingForeign(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"app.css", "app.js", "lib/icons.svg", "lib/favicon.svg"} {
+	sheets, err := fs.Glob(files, "css/*.css")
+	if err != nil || len(sheets) != len(sheet) {
+		t.Errorf("%d style sheets, and app.css is made of %d (%v)", len(sheets), len(sheet), err)
+	}
+	scripts, err := fs.Glob(files, "*.js")
+	if err != nil || len(scripts) < 2 {
+		t.Errorf("%d scripts (%v)", len(scripts), err)
+	}
+	for _, name := range append(append(sheets, scripts...), "lib/icons.svg", "lib/favicon.svg") {
 		raw, err := files.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -11,20 +11,24 @@ import (
 // Execution is the page of one execution; for a run of one it is the page of the run, too.
 type Execution struct {
 	Page
-	X        octopus.Execution
-	Run      octopus.Run
-	Alone    bool // its run has no other execution
-	Timeline Timeline
-	Log      []octopus.LogChunk // the tail
-	LogSeq   int64
-	LogFrom  bool // there is more before the tail
-	Result   *Result
-	Params   []Param
-	Where    string // the target in words
-	Attempts []octopus.Attempt
-	Events   []octopus.Event
-	Facts    []Pair
-	Late     bool // a result came after the end; it is kept as evidence
+	X         octopus.Execution
+	Run       octopus.Run
+	Alone     bool // its run has no other execution
+	Timeline  Timeline
+	Log       []octopus.LogChunk // the tail
+	LogSeq    int64
+	LogFrom   bool // there is more before the tail
+	Result    *Result
+	Params    []Param
+	Where     string // the target in words
+	Attempts  []octopus.Attempt
+	Artifacts []octopus.Artifact // without their data
+
+	Unsandboxed bool // its plugin may run programs outside the sandbox
+
+	Intents []Pair // what a dry run would have done: host call, in words
+	Why     octopus.Explanation
+	Facts   []Pair
 }
 
 // Pair is a fact with its name.
@@ -108,33 +112,83 @@ func (m Execution) subject() string {
 	return "/executions/" + m.X.ID
 }
 
-// eventClass colours the dot of an event.
-func eventClass(e octopus.Event) string {
-	switch e.Kind {
+// stepClass colours the dot of a step.
+func stepClass(s octopus.Step) string {
+	switch s.Kind {
 	case "ended":
-		for _, s := range octopus.Statuses {
-			if s.Terminal() && containsWord(e.Message, string(s)) {
-				return "s-" + string(s)
+		for _, status := range octopus.Statuses {
+			if status.Terminal() && containsWord(s.Message, string(status)) {
+				return "s-" + string(status)
 			}
 		}
-		return "s-idle"
-	case "started", "accepted", "prepared", "offered":
+	case "offered":
+		if s.Outcome == "withdrawn" || s.Outcome == "rejected" {
+			return "s-warn"
+		}
 		return "s-running"
-	case "withdrawn", "rejected", "cancel_requested", "late_result", "silent", "lost":
+	case "started", "accepted", "prepared":
+		return "s-running"
+	case "withdrawn", "cancel_requested", "late_result", "artifacts_lost", "silent", "retry":
 		return "s-warn"
+	case "lost":
+		return "s-lost"
 	}
 	return "s-idle"
 }
 
-// eventText is the sentence of an event, or its kind where it has none.
-func eventText(e octopus.Event) string {
-	if e.Message != "" {
-		return e.Message
+// stepText is the sentence of a step, or its kind where it has none.
+func stepText(s octopus.Step) string {
+	if s.Message != "" {
+		return s.Message
 	}
-	if e.AgentName != "" {
-		return statusWord(e.Kind) + " by " + e.AgentName
+	return statusWord(s.Kind)
+}
+
+// needsWord reports whether the explanation says more than the pill and the result do: it lives and does not simply
+// run, or it ended in a way that the result does not tell.
+func (m Execution) needsWord() bool {
+	if m.live() {
+		return m.X.Status == octopus.Queued || m.X.Silent || m.X.Cancelling
 	}
-	return statusWord(e.Kind)
+	return m.reasonIsNews()
+}
+
+// noteKind is the look of the explanation's sentence.
+func (m Execution) noteKind() (class, icon string) {
+	switch {
+	case m.X.Silent && m.live():
+		return "warn", "unplug"
+	case m.live():
+		return "warn", "hourglass"
+	}
+	return string(m.X.Status), statusIcon(string(m.X.Status))
+}
+
+// candidateClass is the look of an agent's state, seen from a waiting execution.
+func candidateClass(state string) string {
+	switch state {
+	case "free":
+		return "ok"
+	case "busy", "waiting", "connecting":
+		return "running"
+	case "refused":
+		return "rejected"
+	case "paused", "stopping", "drained":
+		return "warn"
+	}
+	return "idle"
+}
+
+// matching splits the candidates: those that the target means, and how many others there are.
+func matching(all []octopus.Candidate) (meant []octopus.Candidate, others int) {
+	for _, c := range all {
+		if c.State == "no_match" {
+			others++
+		} else {
+			meant = append(meant, c)
+		}
+	}
+	return meant, others
 }
 
 func containsWord(text, status string) bool {

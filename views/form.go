@@ -56,15 +56,20 @@ type Target struct {
 type Work struct {
 	Plugin, Version, Action string
 	Description             string
+	Versions                []Option // that it may name
+	RunsGet                 string   // which version it would run now
 	Actions                 []Option
 	Fields                  []Field
 	Target                  Target
 	Missing                 []string // grants that it lacks, a sentence each
+	Lacks                   []string // secrets that nobody stored, a sentence each
 	MayGrant                bool
+	DryRun                  bool
+	Unsandboxed             bool   // the plugin may run programs outside the sandbox
 	Timeout, Attempts       string // as typed; "" is the default
 	OnLost                  string
-	Priority                string
-	TimeoutHint             string // the plugin's own
+	Priority, Fuel          string
+	TimeoutHint, FuelHint   string // the plugin's own
 	Idempotent              bool
 	Problem                 string
 	Errors                  map[string]string // by input name
@@ -111,8 +116,8 @@ func (w Work) fold() (open, folded []Field) {
 
 // advanced reports whether the policies differ from their defaults, so that the fold opens.
 func (w Work) advanced() bool {
-	return w.Timeout != "" || w.Attempts != "" || w.Priority != "" || w.OnLost == string(octopus.OnLostRetry) ||
-		w.Errors["timeout"]+w.Errors["attempts"]+w.Errors["priority"]+w.Errors["on_lost"] != ""
+	return w.DryRun || w.Version != "" || w.Timeout != "" || w.Attempts != "" || w.Priority != "" || w.Fuel != "" || w.OnLost == string(octopus.OnLostRetry) ||
+		w.Errors["timeout"]+w.Errors["attempts"]+w.Errors["priority"]+w.Errors["fuel"]+w.Errors["on_lost"]+w.Errors["version"] != ""
 }
 
 // Choice is a plugin's action in the picker.

@@ -45,8 +45,9 @@ func (p Page) Can(least octopus.Role) bool {
 	return p.Viewer != nil && p.Viewer.Role.Includes(least)
 }
 
-// Toast is a message that goes away by itself. Kind is "ok" or "bad".
-type Toast struct{ Kind, Text string }
+// Toast is a message that goes away by itself. Kind is "ok" or "bad". With Undo it has a button that posts there, and
+// stays longer.
+type Toast struct{ Kind, Text, Undo string }
 
 // Option is one choice of a select.
 type Option struct {
@@ -101,6 +102,7 @@ func mainNav() []nav {
 func adminNav() []nav {
 	return []nav{
 		{"users", "Users", "/users", "users", "may-admin"},
+		{"secrets", "Secrets", "/secrets", "key-round", "may-admin"},
 		{"system", "System", "/system", "gauge", ""},
 	}
 }
@@ -182,11 +184,11 @@ func Bytes[N int | int64 | uint64](n N) string {
 	if i == 0 || v >= 100 {
 		return fmt.Sprintf("%.0f %s", v, units[i])
 	}
-	return fmt.Sprintf("%.1f %s", v, units[i])
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + units[i]
 }
 
 // Count writes a number with thin groups.
-func Count[N int | int64](n N) string {
+func Count[N int | int64 | uint64](n N) string {
 	s := strconv.FormatInt(int64(n), 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + " " + s[i:]

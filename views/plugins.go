@@ -19,6 +19,8 @@ type PluginRow struct {
 	Version string
 	Actions []string
 	Grant   string // "granted", "partly", "missing" or "none" where nothing is asked
+
+	Unsandboxed bool // it may run programs outside the sandbox
 }
 
 // Plugin is the page of one plugin.
@@ -29,9 +31,21 @@ type Plugin struct {
 	Actions  []PluginAction
 	Asked    []Capability
 	Grant    string
+	Bindings []Binding // of the secrets that it asks for
+	Lacks    []string  // secrets that nobody stored, a sentence each
 	Homepage string
 	Limits   []Pair
 	Tasks    []octopus.Task
+
+	Unsandboxed bool
+
+	Rows      []VersionRow // newest first
+	TrialSize int          // how many executions of each version are compared at least
+
+	Config *PluginConfig // nil: the version takes none
+
+	Fetches map[string]octopus.Fetches // by digest
+	History []octopus.PluginEvent      // the newest first
 }
 
 // PluginAction is one thing that the plugin does.
@@ -89,6 +103,9 @@ type Profile struct {
 	Tokens   []octopus.Token
 	NewToken string // shown once
 	TokenFor string // its name
+	Params   []CategoryRow
+	Category string // of parameters that were not taken
+	Typed    string // and their text
 	Roles    []Option
 	Errors   map[string]string
 	Problem  string
@@ -103,7 +120,21 @@ type System struct {
 	Levels  []Level
 	Tokens  []octopus.JoinToken
 	Servers []ServerRow
+	Folder  *PluginFolder // nil where there is none
 	Now     time.Time
+}
+
+// PluginFolder is a folder of the server in which plugins are found.
+type PluginFolder struct {
+	Dir, Problem string
+	Files        []FoundFile
+	At           time.Time
+}
+
+// FoundFile is a file in a [PluginFolder].
+type FoundFile struct {
+	Name, Status, Problem string
+	OK                    bool
 }
 
 // Check is one line of health.
@@ -179,4 +210,29 @@ func digestShort(d string) string {
 		return d[:19] + "…"
 	}
 	return d
+}
+
+// fetchWords says how often a module was downloaded.
+func fetchWords(f octopus.Fetches) string {
+	if f.Downloads == 0 {
+		return "–"
+	}
+	return Count(f.Downloads) + " × by " + Plural(int(f.Agents), "agent", "agents")
+}
+
+// historyWords says what happened, for people.
+func historyWords(e octopus.PluginEvent) string {
+	words := map[octopus.PluginEventKind]string{
+		octopus.PluginSubmitted: "submitted", octopus.PluginChecksFailed: "submitted; its checks failed", octopus.PluginRejected: "rejected",
+		octopus.PluginWithdrawn: "withdrawn", octopus.PluginPublished: "published", octopus.PluginStatusChanged: "made " + e.Message,
+		octopus.PluginSwitched: "made the plugin " + e.Message, octopus.PluginGranted: "granted", octopus.PluginConfigured: "configured it, " + e.Message, octopus.PluginGrantRevoked: "grant taken back",
+		octopus.PluginModuleRefused: "refused to load it: " + e.Message, octopus.PluginRingMoved: ringMoveWords(e.Message),
+	}
+	if e.Kind == octopus.PluginPublished && e.Message != "" {
+		return "published into the ring " + e.Message
+	}
+	if w, ok := words[e.Kind]; ok {
+		return w
+	}
+	return string(e.Kind)
 }

@@ -10,6 +10,7 @@ type Tasks struct {
 	Folders []Link
 	Rows    []octopus.Task
 	Pages   Pages
+	Deleted bool // those that were deleted
 	Any     bool // whether a task exists at all, whatever the filter says
 }
 
@@ -21,6 +22,8 @@ type Task struct {
 	Where  string
 	Facts  []Pair
 	Recent []octopus.Run
+
+	Mismatch string // why its plugin would not run it now, "" where it would
 }
 
 // TaskForm makes or changes a task.

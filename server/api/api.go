@@ -14,11 +14,14 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"octopus/server/auth"
+	"octopus/server/backup"
 	"octopus/server/bus"
 	"octopus/server/cache"
 	"octopus/server/catalog"
 	"octopus/server/dispatch"
+	"octopus/server/folder"
 	"octopus/server/store"
+	"octopus/server/vault"
 )
 
 // Prefix is where the API lives. Its names are kept once released.
@@ -32,6 +35,10 @@ type Config struct {
 	Auth     *auth.Auth
 	Bus      bus.Bus
 	Cache    *cache.Cache
+	Backups  *backup.Keeper
+	Vault    *vault.Vault
+	// Folder is where plugins are found on this machine. Defaults to none.
+	Folder *folder.Folder
 	// Log receives failures inside the server, with their request ids. Defaults to silence.
 	Log *slog.Logger
 	// Version of the server. Defaults to "".
@@ -51,6 +58,9 @@ type API struct {
 	auth     *auth.Auth
 	bus      bus.Bus
 	cache    *cache.Cache
+	backups  *backup.Keeper
+	vault    *vault.Vault
+	folder   *folder.Folder // nil: there is none
 	log      *slog.Logger
 	now      func() time.Time
 	version  string
@@ -71,7 +81,7 @@ type API struct {
 // New makes the API. Nothing is answered before it is mounted.
 func New(c Config) *API {
 	a := &API{
-		store: c.Store, dispatch: c.Dispatch, catalog: c.Catalog, auth: c.Auth, bus: c.Bus, cache: c.Cache,
+		store: c.Store, dispatch: c.Dispatch, catalog: c.Catalog, auth: c.Auth, bus: c.Bus, cache: c.Cache, backups: c.Backups, vault: c.Vault, folder: c.Folder,
 		log: c.Log, now: c.Now, version: c.Version, public: strings.TrimRight(c.PublicURL, "/"),
 		feed: newFeed(), origin: http.NewCrossOriginProtection(),
 	}

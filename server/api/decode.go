@@ -14,9 +14,10 @@ import (
 
 // Limits on bodies, in bytes, checked before they are parsed.
 const (
-	maxBody   = 1 << 20
-	maxUpload = 32<<20 + 1 // huma refuses a body that reaches its limit
-	maxDepth  = 100        // of nested objects and arrays
+	maxBody    = 1 << 20
+	maxScripts = 5 << 20    // two files of 1 MiB, escaped
+	maxUpload  = 32<<20 + 1 // huma refuses a body that reaches its limit
+	maxDepth   = 100        // of nested objects and arrays
 )
 
 // format reads and writes JSON. huma first reads a body as any value, to compare it with the schema, and then

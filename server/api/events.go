@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"octopus/internal/octopus"
+	"octopus/internal/seeded"
 	"octopus/server/bus"
 	"octopus/server/cache"
 	"octopus/server/store"
@@ -23,6 +24,8 @@ import (
 const (
 	maxTopics  = 100
 	eventsTick = 100 * time.Millisecond // changes of one thing within this time are one event
+
+	writePatience = 10 * time.Second // for one write to a stream; a client that takes longer is dropped
 )
 
 type streamEventsInput struct {
@@ -43,11 +46,30 @@ func (a *API) streamEvents(_ context.Context, in *streamEventsInput) (*huma.Stre
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("X-Accel-Buffering", "no")
 		w.WriteHeader(http.StatusOK)
-		s := &stream{api: a, w: w, rc: http.NewResponseController(w), topics: topics, sent: map[string]uint64{}}
+		s := &stream{api: a, w: patient(w), rc: http.NewResponseController(w), topics: topics, sent: map[string]uint64{}}
+		defer calm(w)
 		if err := s.run(hctx.Context(), in.Last); err != nil && hctx.Context().Err() == nil {
 			a.log.Warn("event stream ended", "request", requestIDOf(hctx.Context()), "error", err)
 		}
 	}}, nil
+}
+
+// patient gives each write to w a limit of its own, so that a client that stops reading holds nothing for long. What
+// writes last calls calm: the connection may serve other requests.
+func patient(w http.ResponseWriter) io.Writer {
+	return patientWriter{w, http.NewResponseController(w)}
+}
+
+func calm(w http.ResponseWriter) { _ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) }
+
+type patientWriter struct {
+	w  io.Writer
+	rc *http.ResponseController
+}
+
+func (p patientWriter) Write(b []byte) (int, error) {
+	_ = p.rc.SetWriteDeadline(time.Now().Add(writePatience)) // where the writer knows none, as in tests, there is none
+	return p.w.Write(b)
 }
 
 // parseTopics reads and checks a list of topics.
@@ -92,8 +114,10 @@ func (s *stream) run(ctx context.Context, last string) error {
 	if last != "" {
 		if at, ok := f.position(last); ok {
 			s.at = at
-		} else if err := s.resync(); err != nil {
-			return err
+		} else if !seeded.Is(seeded.ResumeWithoutGap) {
+			if err := s.resync(); err != nil {
+				return err
+			}
 		}
 	}
 	for _, topic := range s.topics { // those with an id begin with the present state

@@ -8,6 +8,7 @@ import (
 	"octopus/internal/octopus"
 	"octopus/sdk"
 	"octopus/server/auth"
+	"octopus/server/dispatch"
 	"octopus/server/store"
 )
 
@@ -79,7 +80,7 @@ func (a *API) getExecution(ctx context.Context, in *getExecutionInput) (*one[sdk
 	if wait := in.duration(); wait > 0 && !x.Status.Terminal() {
 		waiting, done := a.untilStop(ctx)
 		defer done()
-		if _, err = a.dispatch.WaitExecution(waiting, x.ID, wait); err != nil {
+		if err = a.dispatch.WaitExecution(waiting, x.ID, wait); err != nil {
 			return nil, err
 		}
 		if x, err = a.store.Execution(ctx, x.ID); err != nil {
@@ -93,11 +94,9 @@ func (a *API) getExecution(ctx context.Context, in *getExecutionInput) (*one[sdk
 func (a *API) wholeExecution(ctx context.Context, x octopus.Execution) (*one[sdk.Execution], error) {
 	out := &one[sdk.Execution]{Body: a.toExecution(x)}
 	out.Body.Params = a.catalog.Mask(ctx, x.Digest, x.Action, x.Params)
-	if len(x.Response) > 0 {
-		out.Body.Response = new(sdk.Response)
-		if err := json.Unmarshal(x.Response, out.Body.Response); err != nil {
-			return nil, fmt.Errorf("stored response of %s: %w", x.ID, err)
-		}
+	var err error
+	if out.Body.Response, err = toResponse(x); err != nil {
+		return nil, err
 	}
 	attempts, err := a.store.Attempts(ctx, x.ID)
 	if err != nil {
@@ -106,7 +105,33 @@ func (a *API) wholeExecution(ctx context.Context, x octopus.Execution) (*one[sdk
 	for _, t := range attempts {
 		out.Body.Attempts = append(out.Body.Attempts, toAttempt(t))
 	}
-	return out, nil
+	if m, err := a.catalog.Manifest(ctx, x.Digest); err == nil { // a version that is gone says nothing any more
+		out.Body.Unsandboxed = m.Capabilities.Unsandboxed()
+	}
+	intents, err := dispatch.Intents(ctx, a.store, x)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range intents {
+		out.Body.Intents = append(out.Body.Intents, sdk.Intent(i))
+	}
+	late, err := a.dispatch.LateResults(ctx, x)
+	for _, l := range late {
+		out.Body.LateResults = append(out.Body.LateResults, toLateResult(l))
+	}
+	return out, err
+}
+
+// toResponse is nil where there is none yet.
+func toResponse(x octopus.Execution) (*sdk.Response, error) {
+	if len(x.Response) == 0 {
+		return nil, nil
+	}
+	r := new(sdk.Response)
+	if err := json.Unmarshal(x.Response, r); err != nil {
+		return nil, fmt.Errorf("stored response of %s: %w", x.ID, err)
+	}
+	return r, nil
 }
 
 func (a *API) listExecutionEvents(ctx context.Context, in *ExecutionID) (*list[sdk.Event], error) {
@@ -120,13 +145,12 @@ func (a *API) listExecutionEvents(ctx context.Context, in *ExecutionID) (*list[s
 	return page(events, "", toEvent), nil
 }
 
-// explainExecution is empty for an execution that does not wait.
-func (a *API) explainExecution(ctx context.Context, in *ExecutionID) (*list[sdk.LeftOut], error) {
-	agents, err := a.dispatch.Explain(ctx, in.ID)
+func (a *API) explainExecution(ctx context.Context, in *ExecutionID) (*one[sdk.Explanation], error) {
+	e, err := a.dispatch.Explain(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return page(agents, "", toLeftOut), nil
+	return &one[sdk.Explanation]{Body: toExplanation(e)}, nil
 }
 
 func (a *API) listExecutionResults(ctx context.Context, in *ExecutionID) (*list[sdk.NamedResult], error) {
@@ -192,9 +216,7 @@ func (a *API) retryExecution(ctx context.Context, in *retryExecutionInput) (*cre
 	if err != nil {
 		return nil, err
 	}
-	run, replay, err := a.dispatch.Retry(ctx, x.ID, caller.Username, in.source(), key)
-	if err != nil {
-		return nil, err
-	}
-	return a.startedRun(ctx, run, replay, in.Prefers)
+	return a.starting(ctx, key, in.Prefers, func() (octopus.Run, bool, error) {
+		return a.dispatch.Retry(ctx, x.ID, caller.Username, in.source(), key)
+	})
 }

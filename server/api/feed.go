@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"octopus/internal/seeded"
 	"octopus/server/bus"
 )
 
@@ -111,7 +112,10 @@ func (f *feed) since(at int64, topics map[string]bool) (hints []bus.Hint, next i
 	defer f.mu.Unlock()
 	oldest := f.next - int64(len(f.ring))
 	if at < max(oldest, f.gapAt) {
-		return nil, f.next, true
+		if !seeded.Is(seeded.ResumeWithoutGap) {
+			return nil, f.next, true
+		}
+		at = oldest
 	}
 	seen := map[bus.Hint]bool{}
 	for n := at; n < f.next; n++ {

@@ -50,6 +50,7 @@ func (a *API) readLogs(ctx context.Context, in *readLogsInput) (*huma.StreamResp
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		_, w := humachi.Unwrap(hctx)
 		out := newLogWriter(w, in.Accept)
+		defer calm(w)
 		if err := a.sendLogs(hctx.Context(), out, x.ID, max(after, 0), in.Follow); err != nil && hctx.Context().Err() == nil {
 			a.log.Warn("log stream ended", "execution", x.ID, "request", requestIDOf(hctx.Context()), "error", err)
 		}
@@ -130,7 +131,7 @@ type logWriter struct {
 }
 
 func newLogWriter(w http.ResponseWriter, accept string) *logWriter {
-	out := &logWriter{w: w, rc: http.NewResponseController(w), kind: "json"}
+	out := &logWriter{w: patient(w), rc: http.NewResponseController(w), kind: "json"}
 	contentType := "application/jsonl; charset=utf-8"
 	switch {
 	case strings.Contains(accept, "text/event-stream"):

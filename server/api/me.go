@@ -14,7 +14,11 @@ func (a *API) getMe(ctx context.Context, _ *struct{}) (*one[sdk.Me], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &one[sdk.Me]{Body: sdk.Me{User: toUser(u), EffectiveRole: string(caller.Role), TokenID: caller.TokenID}}, nil
+	out := sdk.Me{User: toUser(u), EffectiveRole: string(caller.Role), TokenID: caller.TokenID}
+	if out.Params, err = a.vault.Params(ctx, u.ID); err != nil {
+		a.log.Warn("a user's parameters cannot be read", "user", u.Username, "err", err) // who one is, is told all the same
+	}
+	return &one[sdk.Me]{Body: out}, nil
 }
 
 type updateMeInput struct {
@@ -24,8 +28,15 @@ type updateMeInput struct {
 func (a *API) updateMe(ctx context.Context, in *updateMeInput) (*one[sdk.Me], error) {
 	caller, _ := auth.FromContext(ctx)
 	b := in.Body
-	_, err := a.auth.UpdateUser(ctx, caller, caller.UserID, auth.UserChange{
-		Email: b.Email, DisplayName: b.DisplayName, Zone: b.Zone, Theme: b.Theme, Params: b.Params,
+	patch, err := paramsPatch(b.Params)
+	if err == nil && len(patch) > 0 {
+		err = a.patchParams(ctx, patch)
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.auth.UpdateUser(ctx, caller, caller.UserID, auth.UserChange{
+		Email: b.Email, DisplayName: b.DisplayName, Zone: b.Zone, Theme: b.Theme,
 	})
 	if err != nil {
 		return nil, err

@@ -85,6 +85,10 @@ func (a *API) patchWork(ctx context.Context, w *octopus.Work, p sdk.TaskPatch) e
 	set(&w.Action, p.Action)
 	set(&w.MaxAttempts, p.MaxAttempts)
 	set(&w.Priority, p.Priority)
+	set(&w.DryRun, p.DryRun)
+	if p.Fuel != nil {
+		w.Fuel = uint64(max(*p.Fuel, 0))
+	}
 	if p.Target != nil {
 		w.Target = fromTarget(*p.Target)
 	}

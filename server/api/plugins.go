@@ -25,7 +25,12 @@ func toVersion(v octopus.PluginVersion) sdk.PluginVersion {
 	out := sdk.PluginVersion{
 		Plugin: v.Plugin, Version: v.Version, Digest: v.Digest, SizeBytes: v.Size, Status: string(v.Status),
 		Author: v.Author, License: v.License, Manifest: v.Manifest, CreatedAt: utc(v.CreatedAt), CreatedBy: v.CreatedBy,
+		Ring: string(v.Ring), Held: v.Held, HeldWhy: v.RingNote, RingMovedAt: utc(v.RingAt), RingMovedBy: v.RingBy,
 	}
+	var m struct {
+		Capabilities spec.Capabilities `json:"capabilities"`
+	}
+	out.Unsandboxed = json.Unmarshal(v.Manifest, &m) == nil && m.Capabilities.Unsandboxed()
 	if v.Grant != nil {
 		grant := toGrant(*v.Grant)
 		grant.Plugin, grant.Version = v.Plugin, v.Version
@@ -56,7 +61,26 @@ func (a *API) getPlugin(ctx context.Context, in *PluginName) (*one[sdk.Plugin], 
 	if err != nil {
 		return nil, err
 	}
-	return &one[sdk.Plugin]{Body: toPlugin(p)}, nil
+	out := toPlugin(p)
+	err = a.counted(ctx, p.Name, out.Versions)
+	return &one[sdk.Plugin]{Body: out}, err
+}
+
+// counted adds how often each version was downloaded, and how its executions ended that are compared.
+func (a *API) counted(ctx context.Context, name string, versions []sdk.PluginVersion) error {
+	fetches, err := a.store.Fetches(ctx, name)
+	if err != nil {
+		return err
+	}
+	outcomes, err := a.store.Outcomes(ctx, name)
+	for i := range versions {
+		f := fetches[versions[i].Digest]
+		versions[i].Downloads, versions[i].Agents = f.Downloads, f.Agents
+		if t, ok := outcomes[versions[i].Digest]; ok {
+			versions[i].Outcomes = &sdk.Outcomes{Succeeded: t.Succeeded, Failed: t.Failed}
+		}
+	}
+	return err
 }
 
 // plugin returns a plugin with all versions; for an unknown name the error names the nearest.
@@ -73,7 +97,8 @@ func (a *API) listVersions(ctx context.Context, in *PluginName) (*list[sdk.Plugi
 	if err != nil {
 		return nil, err
 	}
-	return page(p.Versions, "", toVersion), nil
+	out := page(p.Versions, "", toVersion)
+	return out, a.counted(ctx, p.Name, out.Body.Items)
 }
 
 // VersionName is the path of one version of a plugin.
@@ -90,18 +115,27 @@ func (a *API) getVersion(ctx context.Context, in *VersionName) (*one[sdk.PluginV
 	if err != nil {
 		return nil, err
 	}
-	return &one[sdk.PluginVersion]{Body: toVersion(v)}, nil
+	out := []sdk.PluginVersion{toVersion(v)}
+	if err := a.counted(ctx, v.Plugin, out); err != nil {
+		return nil, err
+	}
+	signatures, err := a.store.Signatures(ctx, v.Digest)
+	for _, s := range signatures {
+		out[0].SignedBy = append(out[0].SignedBy, s.Key)
+	}
+	return &one[sdk.PluginVersion]{Body: out[0]}, err
 }
 
 type rawUpload struct {
+	Ring    string `query:"ring" enum:"canary,early,all" doc:"Which runs get it. Left out: as the server's setting plugins.ring says."`
 	RawBody []byte `contentType:"application/wasm" doc:"A packed module, as octopus plugins pack makes it."`
 }
 
 // uploadPlugin is safe to repeat without a key: the same bytes are the same version.
-func (a *API) uploadPlugin(ctx context.Context, _ *rawUpload) (*created[sdk.PluginVersion], error) {
+func (a *API) uploadPlugin(ctx context.Context, in *rawUpload) (*created[sdk.PluginVersion], error) {
 	caller, _ := auth.FromContext(ctx)
 	before := a.now()
-	v, err := a.catalog.Upload(ctx, bodyOf(ctx), caller.Username)
+	v, err := a.catalog.UploadInto(ctx, bodyOf(ctx), octopus.Ring(in.Ring), caller.Username)
 	if err != nil {
 		return nil, err
 	}
@@ -115,12 +149,13 @@ type enablePluginInput struct {
 }
 
 func (a *API) enablePlugin(ctx context.Context, in *enablePluginInput) (*struct{}, error) {
-	return nil, a.catalog.SetEnabled(ctx, in.Name, in.Verb == "enable")
+	caller, _ := auth.FromContext(ctx)
+	return nil, a.catalog.SetEnabled(ctx, in.Name, in.Verb == "enable", caller.Username)
 }
 
 type enableVersionInput struct {
 	VersionName
-	Verb string `path:"verb" enum:"enable,disable,deprecate,revoke"`
+	Verb string `path:"verb" enum:"enable,disable,deprecate,revoke,hold,resume"`
 }
 
 var versionStatus = map[string]octopus.VersionStatus{
@@ -129,7 +164,14 @@ var versionStatus = map[string]octopus.VersionStatus{
 }
 
 func (a *API) enableVersion(ctx context.Context, in *enableVersionInput) (*struct{}, error) {
-	return nil, a.catalog.SetStatus(ctx, in.Name, in.Version, versionStatus[in.Verb])
+	caller, _ := auth.FromContext(ctx)
+	switch in.Verb {
+	case "hold":
+		return nil, a.catalog.Hold(ctx, in.Name, in.Version, "", caller.Username)
+	case "resume":
+		return nil, a.catalog.Resume(ctx, in.Name, in.Version, caller.Username)
+	}
+	return nil, a.catalog.SetStatus(ctx, in.Name, in.Version, versionStatus[in.Verb], caller.Username)
 }
 
 func (a *API) listGrants(ctx context.Context, _ *struct{}) (*list[sdk.Grant], error) {
@@ -147,16 +189,18 @@ func (a *API) grant(ctx context.Context, in *struct{ Body sdk.NewGrant }) (*crea
 		return nil, err
 	}
 	caller, _ := auth.FromContext(ctx)
+	var caps spec.Capabilities
 	if len(in.Body.Capabilities) == 0 {
-		err = a.catalog.GrantAll(ctx, v.Digest, caller.Username)
-	} else {
-		var caps spec.Capabilities
-		if json.Unmarshal(in.Body.Capabilities, &caps) != nil {
-			return nil, octopus.InvalidField("/capabilities", "The capabilities must be written as in a manifest: see docs/plugins.md.")
+		if caps, err = a.catalog.Bound(ctx, v); err != nil {
+			return nil, err
 		}
-		err = a.catalog.Grant(ctx, v.Digest, caps, caller.Username)
+	} else if json.Unmarshal(in.Body.Capabilities, &caps) != nil {
+		return nil, octopus.InvalidField("/capabilities", "The capabilities must be written as in a manifest: see docs/plugins.md.")
 	}
-	if err != nil {
+	if caps, err = a.catalog.Bind(ctx, caps, in.Body.Secrets); err != nil {
+		return nil, err
+	}
+	if err := a.catalog.Grant(ctx, v.Digest, caps, caller.Username); err != nil {
 		return nil, err
 	}
 	out, err := a.getGrant(ctx, &grantDigest{v.Digest})
@@ -192,7 +236,9 @@ func (a *API) getGrant(ctx context.Context, in *grantDigest) (*one[sdk.Grant], e
 	if v.Grant == nil {
 		return nil, octopus.Errorf(octopus.CodeNotFound, "Nothing was granted to %s %s yet.", v.Plugin, v.Version)
 	}
-	return &one[sdk.Grant]{Body: *toVersion(v).Grant}, nil
+	out := &one[sdk.Grant]{Body: *toVersion(v).Grant}
+	out.Body.Missing = a.catalog.MissingSecrets(ctx, v, "")
+	return out, nil
 }
 
 func (a *API) revokeGrant(ctx context.Context, in *grantDigest) (*struct{}, error) {

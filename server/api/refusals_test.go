@@ -8,18 +8,54 @@ import (
 	"octopus/sdk"
 )
 
+// refusal is a request that must be refused, and how.
+type refusal struct {
+	name, method, path, body string
+	headers                  []string
+	status                   int
+	code, field, says        string
+}
+
+// secret is sent where it must not come back.
+const secret = "s3cr3t-value"
+
 // TestRefusals: bad input is one clear sentence, with the code and the field, and never repeats what was sent.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	const secret = "s3cr3t-value"
-	giant := `{"plugin":"hello","action":"greet","params":{"url":"` + strings.Repeat("x", 1<<20) + `"}}`
-	for _, tc := range []struct {
-		name, method, path, body string
-		headers                  []string
-		status                   int
-		code, field, says        string
-	}{
+	for _, group := range [][]refusal{refusedRuns(), refusedBodies(), refusedQueries(), refusedResources()} {
+		for _, tc := range group {
+			t.Run(tc.name, func(t *testing.T) { tc.check(t, w) })
+		}
+	}
+	if strings.Contains(w.log.String(), secret) || strings.Contains(w.log.String(), "request failed") {
+		t.Errorf("log: %s", w.log)
+	}
+}
+
+func (tc refusal) check(t *testing.T, w *world) {
+	a := w.raw(tc.method, "/api/v1"+tc.path, tc.body, tc.headers...)
+	p := a.problem
+	if a.StatusCode != tc.status || p.Status != tc.status || tc.code != "" && p.Code != tc.code {
+		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+	if strings.Contains(a.body, secret) || strings.Contains(a.body, secret[:6]) && tc.name == "weak password" {
+		t.Errorf("the value is repeated: %s", a.body)
+	}
+	if p.Detail == "" || p.RequestID == "" || p.Type != "about:blank" || p.Title == "" || !strings.ContainsAny(p.Detail[len(p.Detail)-1:], ".?") {
+		t.Errorf("incomplete: %s", a.body)
+	}
+	if !strings.Contains(a.body, tc.says) {
+		t.Errorf("%s does not say %q", a.body, tc.says)
+	}
+	if tc.field != "" && (len(p.Errors) == 0 || p.Errors[0].Field != tc.field) {
+		t.Errorf("field: %s, want %s", a.body, tc.field)
+	}
+}
+
+// refusedRuns are what cannot be run.
+func refusedRuns() []refusal {
+	return []refusal{
 		{"unknown plugin", "POST", "/runs", `{"plugin":"helo","action":"greet"}`, nil, 404, "not_found", "", "hello"},
 		{"unknown action", "POST", "/runs", `{"plugin":"hello","action":"shout"}`, nil, 422, "invalid", "/action", "greet"},
 		{"missing param", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{}}`, nil, 422, "invalid", "/params/url", "url"},
@@ -33,11 +69,18 @@ func TestRefusals(t *testing.T) {
 		{"unknown nested field", "POST", "/runs", `{"plugin":"hello","action":"greet","target":{"mod":"all"}}`, nil, 422, "invalid", "/target/mod", ""},
 		{"bad mode", "POST", "/runs", `{"plugin":"hello","action":"greet","target":{"mode":"` + secret + `"}}`, nil, 422, "invalid", "/target/mode", "any, all, agent"},
 		{"bad selector", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"selector":"a in ("}}`, nil, 422, "invalid", "/target/selector", ""},
-		{"unknown agent", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"mode":"agent","agent":"nobody"}}`, nil, 422, "", "", "nobody"},
+		{"unknown agent", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"mode":"agent","agent":"nobody"}}`, nil, 404, "not_found", "/target/agent", "nobody"},
 		{"negative timeout", "POST", "/runs", `{"plugin":"hello","action":"greet","timeout_seconds":-1}`, nil, 422, "invalid", "/timeout_seconds", "/timeout_seconds: must be at least 0."},
 		{"endless timeout", "POST", "/runs", `{"plugin":"hello","action":"greet","timeout_seconds":1e12}`, nil, 422, "invalid", "/timeout_seconds", "must be at most 2592000."},
 		{"empty name", "POST", "/tasks", `{"name":"","plugin":"hello","action":"greet"}`, nil, 422, "invalid", "/name", "/name: must not be empty."},
 		{"retry what is not idempotent", "POST", "/runs", `{"plugin":"hello","action":"once","on_lost":"retry"}`, nil, 422, "invalid", "/on_lost", "idempotent"},
+	}
+}
+
+// refusedBodies are bodies that are not what they should be.
+func refusedBodies() []refusal {
+	giant := `{"plugin":"hello","action":"greet","params":{"url":"` + strings.Repeat("x", 1<<20) + `"}}`
+	return []refusal{
 		{"twice the same key", "POST", "/runs", `{"plugin":"hello","plugin":"` + secret + `","action":"greet"}`, nil, 400, "malformed", "", "twice"},
 		{"no JSON", "POST", "/runs", `{"plugin": ` + secret, nil, 400, "malformed", "", "not valid JSON"},
 		{"two values", "POST", "/runs", `{"plugin":"hello","action":"greet"} {}`, nil, 400, "malformed", "", "not valid JSON"},
@@ -46,6 +89,12 @@ func TestRefusals(t *testing.T) {
 		{"no body", "POST", "/runs", ``, nil, 400, "malformed", "", "body is required"},
 		{"giant body", "POST", "/runs", giant, nil, 413, "too_large", "", "1024 KiB"},
 		{"not JSON at all", "POST", "/runs", `plugin=hello`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "malformed", "", "application/json"},
+	}
+}
+
+// refusedQueries are reads.
+func refusedQueries() []refusal {
+	return []refusal{
 		{"bad cursor", "GET", "/runs?cursor=" + secret, ``, nil, 422, "invalid", "cursor", "cursor"},
 		{"bad limit", "GET", "/runs?limit=501", ``, nil, 422, "invalid", "limit", "limit: must be at most 500."},
 		{"no number", "GET", "/runs?limit=many", ``, nil, 422, "invalid", "limit", "limit: must be of type integer."},
@@ -59,6 +108,12 @@ func TestRefusals(t *testing.T) {
 		{"wrong method", "PUT", "/runs", ``, nil, 405, "malformed", "", "GET, POST"},
 		{"bad topic", "GET", "/events?topics=everything", ``, nil, 422, "invalid", "topics", "executions"},
 		{"no topics", "GET", "/events", ``, nil, 422, "invalid", "topics", ""},
+	}
+}
+
+// refusedResources are requests about other things.
+func refusedResources() []refusal {
+	return []refusal{
 		{"bad ETag", "PATCH", "/tasks/x", `{}`, []string{"If-Match", secret}, 400, "malformed", "If-Match", ""},
 		{"no module", "POST", "/plugins", `not wasm`, []string{"Content-Type", "application/wasm"}, 422, "invalid", "", ""},
 		{"weak password", "POST", "/users", `{"username":"bob","password":"` + secret[:6] + `","role":"user"}`, nil, 422, "invalid", "/password", "10 characters"},
@@ -69,29 +124,6 @@ func TestRefusals(t *testing.T) {
 		{"null byte", "GET", "/tasks/a%00b", ``, nil, 400, "malformed", "", ""},
 		{"no text", "GET", "/tasks?q=%ff", ``, nil, 400, "malformed", "", ""},
 		{"null byte in a body", "POST", "/runs", `{"plugin":"a\u0000b","action":"greet"}`, nil, 400, "malformed", "", "NUL"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			a := w.raw(tc.method, "/api/v1"+tc.path, tc.body, tc.headers...)
-			p := a.problem
-			if a.StatusCode != tc.status || p.Status != tc.status || tc.code != "" && p.Code != tc.code {
-				t.Fatalf("%d %s", a.StatusCode, a.body)
-			}
-			if strings.Contains(a.body, secret) || strings.Contains(a.body, secret[:6]) && tc.name == "weak password" {
-				t.Errorf("the value is repeated: %s", a.body)
-			}
-			if p.Detail == "" || p.RequestID == "" || p.Type != "about:blank" || p.Title == "" || !strings.ContainsAny(p.Detail[len(p.Detail)-1:], ".?") {
-				t.Errorf("incomplete: %s", a.body)
-			}
-			if !strings.Contains(a.body, tc.says) {
-				t.Errorf("%s does not say %q", a.body, tc.says)
-			}
-			if tc.field != "" && (len(p.Errors) == 0 || p.Errors[0].Field != tc.field) {
-				t.Errorf("field: %s, want %s", a.body, tc.field)
-			}
-		})
-	}
-	if strings.Contains(w.log.String(), secret) || strings.Contains(w.log.String(), "request failed") {
-		t.Errorf("log: %s", w.log)
 	}
 }
 

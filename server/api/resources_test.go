@@ -55,9 +55,9 @@ func TestTasks(t *testing.T) {
 	if err != nil || len(list.Items) != 1 || strings.Contains(string(list.Items[0].Params), "hunter2") {
 		t.Errorf("%v %+v", err, list)
 	}
-	any := sdk.Target{}
-	if _, err := w.client.UpdateTask(t.Context(), task.ID, 0, sdk.TaskPatch{Target: &any}); err != nil {
-		t.Fatal(err)
+	any, fuel := sdk.Target{}, int64(5_000_000)
+	if changed, err = w.client.UpdateTask(t.Context(), task.ID, 0, sdk.TaskPatch{Target: &any, Fuel: &fuel}); err != nil || changed.Fuel != fuel {
+		t.Fatalf("%v %+v", err, changed)
 	}
 	run, err := w.client.RunTask(t.Context(), "Nightly", sdk.RunTask{})
 	if err != nil || run.TaskID != task.ID || run.TaskName != "Nightly" {

@@ -11,8 +11,12 @@ import (
 	"octopus/server/store"
 )
 
-// shownExecutions is how many executions a run shows itself.
-const shownExecutions = 100
+const (
+	// shownExecutions is how many executions a run shows itself.
+	shownExecutions = 100
+	// maxShownResponse is the largest response, in bytes, that is shown with its run.
+	maxShownResponse = 64 << 10
+)
 
 type startRunInput struct {
 	Keyed
@@ -28,44 +32,76 @@ func (a *API) startRun(ctx context.Context, in *startRunInput) (*created[sdk.Run
 		return nil, err
 	}
 	caller, _ := auth.FromContext(ctx)
-	run, replay, err := a.dispatch.Submit(ctx, dispatch.Submission{
-		Work: fromWork(in.Body.Work), Labels: in.Body.Labels, By: caller.Username, Source: in.source(), Key: key,
+	return a.starting(ctx, key, in.Prefers, func() (octopus.Run, bool, error) {
+		return a.dispatch.Submit(ctx, dispatch.Submission{
+			Work: fromWork(in.Body.Work), Labels: in.Body.Labels, By: caller.Username, Source: in.source(), Key: key,
+		})
 	})
+}
+
+// starting starts a run, or returns the one that an earlier call with the same key made: before anything is looked
+// at that may have changed since, such as a plugin that was disabled.
+func (a *API) starting(ctx context.Context, key *store.Idempotency, p Prefers, start func() (octopus.Run, bool, error)) (*created[sdk.Run], error) {
+	run, replay, err := a.store.Replayed(ctx, key)
+	if err == nil && !replay {
+		run, replay, err = start()
+	}
 	if err != nil {
 		return nil, err
 	}
-	return a.startedRun(ctx, run, replay, in.Prefers)
+	return a.startedRun(ctx, run, replay, p)
 }
 
 // startedRun waits where that was asked for. Giving up the wait is no failure: the run exists.
 func (a *API) startedRun(ctx context.Context, run octopus.Run, replay bool, p Prefers) (*created[sdk.Run], error) {
 	wait, minimal := p.parse()
+	var only *octopus.Execution
 	if wait > 0 && !run.Status().Terminal() {
 		waiting, done := a.untilStop(ctx)
-		if ended, err := a.dispatch.WaitRun(waiting, run.ID, wait); err == nil {
-			run = ended
+		if ended, x, err := a.dispatch.WaitRun(waiting, run, wait); err == nil {
+			run, only = ended, x
 		}
 		done()
 	}
 	body, err := toRun(run), error(nil)
 	if !minimal {
-		body, err = a.wholeRun(ctx, run)
+		body, err = a.wholeRun(ctx, run, only)
 	}
 	return made(Prefix+"/runs/"+run.ID, replay, body), err
 }
 
-// wholeRun is a run with its parameters and its first executions.
-func (a *API) wholeRun(ctx context.Context, run octopus.Run) (sdk.Run, error) {
+// wholeRun is a run with its parameters and its first executions. only is the one that it has, where it is known.
+func (a *API) wholeRun(ctx context.Context, run octopus.Run, only *octopus.Execution) (sdk.Run, error) {
 	out := toRun(run)
 	out.Params = a.catalog.Mask(ctx, run.Digest, run.Action, run.Params)
+	if only != nil {
+		return out, a.showOnly(&out, *only)
+	}
 	executions, _, err := a.store.RunExecutions(ctx, run.ID, store.Page{Limit: shownExecutions})
 	if err != nil {
 		return out, err
+	}
+	if run.Total == 1 && len(executions) == 1 && executions[0].Status.Terminal() {
+		x, err := a.store.Execution(ctx, executions[0].ID)
+		if err != nil {
+			return out, err
+		}
+		return out, a.showOnly(&out, x)
 	}
 	for _, x := range executions {
 		out.Executions = append(out.Executions, a.toExecution(x))
 	}
 	return out, nil
+}
+
+// showOnly shows a run's only execution with its response, so that whoever waited for it need not ask again.
+func (a *API) showOnly(run *sdk.Run, x octopus.Execution) (err error) {
+	shown := a.toExecution(x)
+	if len(x.Response) <= maxShownResponse {
+		shown.Response, err = toResponse(x)
+	}
+	run.Executions = []sdk.Execution{shown}
+	return err
 }
 
 type listRunsInput struct {
@@ -116,15 +152,16 @@ func (a *API) getRun(ctx context.Context, in *getRunInput) (*one[sdk.Run], error
 	if err != nil {
 		return nil, err
 	}
+	var only *octopus.Execution
 	if wait := in.duration(); wait > 0 && !run.Status().Terminal() {
 		waiting, done := a.untilStop(ctx)
 		defer done()
-		if run, err = a.dispatch.WaitRun(waiting, run.ID, wait); err != nil {
+		if run, only, err = a.dispatch.WaitRun(waiting, run, wait); err != nil {
 			return nil, err
 		}
 	}
 	out := &one[sdk.Run]{}
-	out.Body, err = a.wholeRun(ctx, run)
+	out.Body, err = a.wholeRun(ctx, run, only)
 	return out, err
 }
 
@@ -149,6 +186,14 @@ type runID struct {
 }
 
 func (a *API) cancelRun(ctx context.Context, in *runID) (*one[sdk.Run], error) {
+	return a.endRun(ctx, in, a.dispatch.CancelRun)
+}
+
+func (a *API) forceCloseRun(ctx context.Context, in *runID) (*one[sdk.Run], error) {
+	return a.endRun(ctx, in, a.dispatch.ForceCloseRun)
+}
+
+func (a *API) endRun(ctx context.Context, in *runID, end func(ctx context.Context, runID, by string) (octopus.Run, error)) (*one[sdk.Run], error) {
 	run, err := a.store.Run(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -157,11 +202,11 @@ func (a *API) cancelRun(ctx context.Context, in *runID) (*one[sdk.Run], error) {
 	if err != nil {
 		return nil, err
 	}
-	if run, err = a.dispatch.CancelRun(ctx, run.ID, caller.Username); err != nil {
+	if run, err = end(ctx, run.ID, caller.Username); err != nil {
 		return nil, err
 	}
 	out := &one[sdk.Run]{}
-	out.Body, err = a.wholeRun(ctx, run)
+	out.Body, err = a.wholeRun(ctx, run, nil)
 	return out, err
 }
 
@@ -187,11 +232,9 @@ func (a *API) retryRun(ctx context.Context, in *retryRunInput) (*created[sdk.Run
 		return nil, err
 	}
 	onlyFailed := in.Body != nil && in.Body.Only == "failed"
-	run, replay, err := a.dispatch.RetryRun(ctx, before.ID, onlyFailed, caller.Username, in.source(), key)
-	if err != nil {
-		return nil, err
-	}
-	return a.startedRun(ctx, run, replay, in.Prefers)
+	return a.starting(ctx, key, in.Prefers, func() (octopus.Run, bool, error) {
+		return a.dispatch.RetryRun(ctx, before.ID, onlyFailed, caller.Username, in.source(), key)
+	})
 }
 
 // runAction is what running something again needs: as much as running it did.

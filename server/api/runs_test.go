@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -71,7 +72,8 @@ func TestCreatedAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why, err := w.client.ExplainExecution(t.Context(), queued.Executions[0].ID); err != nil || len(why.Items) != 1 || why.Items[0].AgentName != "busy" || why.Items[0].Reason == "" {
+	if why, err := w.client.ExplainExecution(t.Context(), queued.Executions[0].ID); err != nil || len(why.Agents) != 1 || why.Agents[0].AgentName != "busy" ||
+		why.Agents[0].State != "no_match" || why.Summary != "No agent matches env=elsewhere. Add one or change the target." || why.Next == nil || len(why.Steps) != 1 {
 		t.Errorf("explain: %v %+v", err, why)
 	}
 	// A wait that ran out is still 201.
@@ -95,6 +97,13 @@ func TestIdempotencyKey(t *testing.T) {
 	decode(t, again, &b)
 	if first.StatusCode != 201 || again.StatusCode != 200 || again.Header.Get("Idempotent-Replay") != "true" || a.ID != b.ID {
 		t.Errorf("%d %d %q %q", first.StatusCode, again.StatusCode, a.ID, b.ID)
+	}
+	// What changed since does not matter: the answer was given.
+	w.raw("POST", "/api/v1/plugins/hello/disable", ``)
+	replayed, refused := w.raw("POST", "/api/v1/runs", body, "Idempotency-Key", "k1"), w.raw("POST", "/api/v1/runs", body, "Idempotency-Key", "k4")
+	w.raw("POST", "/api/v1/plugins/hello/enable", ``)
+	if replayed.StatusCode != 200 || refused.StatusCode != 409 {
+		t.Errorf("with the plugin disabled: %d for a replay, %d for a new run", replayed.StatusCode, refused.StatusCode)
 	}
 	other := w.raw("POST", "/api/v1/runs", strings.Replace(body, "1}", "2}", 1), "Idempotency-Key", "k1")
 	if other.StatusCode != 409 || other.problem.Code != "conflict" {
@@ -162,6 +171,23 @@ func TestRunEnds(t *testing.T) {
 	list, err := w.client.Runs(t.Context(), sdk.RunFilter{Status: []string{"failed"}, CreatedSince: time.Now().Add(-time.Hour)})
 	if err != nil || len(list.Items) == 0 {
 		t.Errorf("failed runs: %v %+v", err, list)
+	}
+}
+
+// What a wait answers from memory is what the database has.
+func TestWaitAnswersAsARead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.agent("web-01", 4)
+	for _, params := range []string{`{"url":"https://example.com"}`, `{"url":"https://example.com","fail":true}`} {
+		waited := w.raw("POST", "/api/v1/runs", `{"plugin":"hello","action":"greet","params":`+params+`}`, "Prefer", "wait=20")
+		var run sdk.Run
+		if err := json.Unmarshal([]byte(waited.body), &run); err != nil || !run.Ended() || len(run.Executions) != 1 || run.Executions[0].Response == nil {
+			t.Fatalf("%v %s", err, waited.body)
+		}
+		if read := w.raw("GET", "/api/v1/runs/"+run.ID, ""); read.body != waited.body {
+			t.Errorf("waited: %s\nread:   %s", waited.body, read.body)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"runtime/metrics"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -35,10 +36,20 @@ func (a *API) getSystem(ctx context.Context, _ *struct{}) (*one[sdk.System], err
 	if err != nil {
 		return nil, err
 	}
+	held, live := memory()
 	return &one[sdk.System]{Body: sdk.System{
 		Version: a.version, Database: h.Dialect + " " + h.Version, SizeBytes: h.SizeBytes, SchemaVersion: h.SchemaVersion,
 		AgentsOnline: a.dispatch.Online(), StartedAt: utc(a.started),
+		MemoryBytes: held, HeapBytes: live, DatabaseStatements: a.store.Statements(),
 	}}, nil
+}
+
+// memory is what the runtime has from the operating system, and what of the heap was alive after the last garbage
+// collection. Neither stops the program.
+func memory() (held, live int64) {
+	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64() - s[1].Value.Uint64()), int64(s[2].Value.Uint64())
 }
 
 // healthz says that the process answers.
@@ -59,6 +70,8 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		a.log.Error("not ready", "error", err)
 		a.refuse(w, r, octopus.Errorf(octopus.CodeUnavailable, "The database does not answer. The server's log has the details."))
+	case h.Damaged:
+		a.refuse(w, r, octopus.Errorf(octopus.CodeUnavailable, "A part of the database is damaged. Stop the server and restore a backup; docs/operations.md says how."))
 	case h.NoSpace:
 		a.refuse(w, r, octopus.Errorf(octopus.CodeUnavailable, "The disk is full. Free some space; nothing that was acknowledged is lost."))
 	default:

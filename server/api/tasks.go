@@ -9,6 +9,7 @@ import (
 	"octopus/internal/octopus"
 	"octopus/sdk"
 	"octopus/server/auth"
+	"octopus/server/dispatch"
 	"octopus/server/store"
 )
 
@@ -44,6 +45,7 @@ func (a *API) toTask(ctx context.Context, t octopus.Task) sdk.Task {
 		ID: t.ID, Name: t.Name, Description: t.Description, Folder: t.Folder, Labels: t.Labels, Type: string(t.Type),
 		Work: toWork(t.Work), Enabled: t.Enabled, Revision: t.Revision, Owner: t.Owner,
 		CreatedAt: utc(t.CreatedAt), CreatedBy: t.CreatedBy, UpdatedAt: utc(t.UpdatedAt), UpdatedBy: t.UpdatedBy,
+		DeletedAt: utc(t.DeletedAt),
 	}
 	out.Params = a.maskWork(ctx, t.Work)
 	if r := t.LastRun; r != nil {
@@ -87,10 +89,11 @@ type listTasksInput struct {
 	Plugin   string `query:"plugin" maxLength:"64"`
 	Selector string `query:"selector" maxLength:"2048" doc:"Over the task's labels."`
 	Enabled  string `query:"enabled" enum:"true,false"`
+	Deleted  bool   `query:"deleted" doc:"Only tasks that were deleted, and can be restored."`
 }
 
 func (a *API) listTasks(ctx context.Context, in *listTasksInput) (*list[sdk.Task], error) {
-	f := store.TaskFilter{Text: in.Text, Folder: in.Folder, Plugin: in.Plugin, Selector: in.Selector}
+	f := store.TaskFilter{Text: in.Text, Folder: in.Folder, Plugin: in.Plugin, Selector: in.Selector, Deleted: in.Deleted}
 	if in.Enabled != "" {
 		enabled := in.Enabled == "true"
 		f.Enabled = &enabled
@@ -127,6 +130,9 @@ func (a *API) createTask(ctx context.Context, in *createTaskInput) (*created[sdk
 	if err := a.checkTask(ctx, &t); err != nil {
 		return nil, err
 	}
+	if err := a.checkAllowed(ctx, t.Work); err != nil {
+		return nil, err
+	}
 	t, replay, err := a.store.CreateTask(ctx, t, key)
 	if err != nil {
 		return nil, err
@@ -157,6 +163,23 @@ func (a *API) checkTask(ctx context.Context, t *octopus.Task) error {
 	return a.checkOnLost(ctx, v, t.Work)
 }
 
+// checkAllowed refuses a new task that could not run yet, as the form does: something was not granted to its plugin, is
+// not stored, or not filled in. A task that exists says so on itself.
+func (a *API) checkAllowed(ctx context.Context, w octopus.Work) error {
+	v, err := a.catalog.Resolve(ctx, w.Plugin, w.Version)
+	if err != nil {
+		return err
+	}
+	if missing := a.catalog.MissingGrants(ctx, v); len(missing) > 0 {
+		return octopus.InvalidField("/plugin", "%s Grant it on the plugin's page, or with octopus plugins grant %s.", missing[0], v.Plugin)
+	}
+	if missing := a.catalog.MissingSecrets(ctx, v, w.Action); len(missing) > 0 {
+		return octopus.InvalidField("/plugin", "%s", missing[0])
+	}
+	_, err = a.catalog.Config(ctx, v)
+	return err
+}
+
 // checkOnLost: only an action that may start twice may be retried after a lost agent.
 func (a *API) checkOnLost(ctx context.Context, v octopus.PluginVersion, w octopus.Work) error {
 	if w.OnLost != octopus.OnLostRetry {
@@ -183,7 +206,7 @@ func checkSelector(selector string) error {
 func (a *API) task(ctx context.Context, idOrName string) (octopus.Task, error) {
 	t, err := a.store.Task(ctx, idOrName)
 	if err == nil && !t.DeletedAt.IsZero() {
-		err = octopus.Errorf(octopus.CodeNotFound, "The task %s was deleted. Its runs are still there.", t.Name)
+		err = octopus.Errorf(octopus.CodeNotFound, "The task %s was deleted. Its runs are still there, and octopus tasks restore %s brings it back.", t.Name, t.ID)
 	}
 	return t, err
 }
@@ -193,7 +216,9 @@ func (a *API) getTask(ctx context.Context, in *TaskID) (*one[sdk.Task], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &one[sdk.Task]{ETag: etag(t.Revision), Body: a.toTask(ctx, t)}, nil
+	body := a.toTask(ctx, t)
+	body.Mismatch = a.catalog.Mismatch(ctx, t.Work)
+	return &one[sdk.Task]{ETag: etag(t.Revision), Body: body}, nil
 }
 
 type updateTaskInput struct {
@@ -250,6 +275,15 @@ func (a *API) deleteTask(ctx context.Context, in *deleteTaskInput) (*struct{}, e
 	return nil, a.store.DeleteTask(ctx, t.ID, revision)
 }
 
+func (a *API) restoreTask(ctx context.Context, in *TaskID) (*one[sdk.Task], error) {
+	caller, _ := auth.FromContext(ctx)
+	t, err := a.store.RestoreTask(ctx, in.ID, caller.Username)
+	if err != nil {
+		return nil, err
+	}
+	return &one[sdk.Task]{ETag: etag(t.Revision), Body: a.toTask(ctx, t)}, nil
+}
+
 type runTaskInput struct {
 	Keyed
 	Prefers
@@ -267,18 +301,19 @@ func (a *API) runTask(ctx context.Context, in *runTaskInput) (*created[sdk.Run],
 	if err != nil {
 		return nil, err
 	}
-	var params json.RawMessage
+	var changes dispatch.TaskChanges
+	if in.Body != nil {
+		changes.DryRun = in.Body.DryRun
+	}
 	if in.Body != nil && len(in.Body.Params) > 0 {
-		if params, err = mergePatch(t.Params, in.Body.Params); err != nil {
+		if changes.Params, err = mergePatch(t.Params, in.Body.Params); err != nil {
 			return nil, err
 		}
 	}
 	caller, _ := auth.FromContext(ctx)
-	run, replay, err := a.dispatch.RunTask(ctx, t.ID, params, caller.Username, in.source(), key)
-	if err != nil {
-		return nil, err
-	}
-	return a.startedRun(ctx, run, replay, in.Prefers)
+	return a.starting(ctx, key, in.Prefers, func() (octopus.Run, bool, error) {
+		return a.dispatch.RunTask(ctx, t.ID, changes, caller.Username, in.source(), key)
+	})
 }
 
 // TaskID turns a task's name in a filter into its id. An id passes unchanged, also of a task that was deleted.

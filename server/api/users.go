@@ -11,7 +11,7 @@ import (
 func toUser(u octopus.User) sdk.User {
 	return sdk.User{
 		ID: u.ID, Username: u.Username, Email: u.Email, DisplayName: u.DisplayName, Role: string(u.Role), Active: u.Active,
-		Zone: u.Zone, Theme: u.Theme, Params: u.Params, CreatedAt: utc(u.CreatedAt), LastLogin: utc(u.LastLogin),
+		Zone: u.Zone, Theme: u.Theme, CreatedAt: utc(u.CreatedAt), LastLogin: utc(u.LastLogin),
 		FailedAttempts: u.FailedAttempts, DelayedUntil: utc(u.DelayedUntil),
 	}
 }
@@ -73,7 +73,7 @@ func (a *API) updateUser(ctx context.Context, in *updateUserInput) (*one[sdk.Use
 	b := in.Body
 	change := auth.UserChange{
 		Email: b.Email, DisplayName: b.DisplayName, Password: b.Password, Zone: b.Zone, Theme: b.Theme,
-		Active: b.Active, Params: b.Params,
+		Active: b.Active,
 	}
 	if b.Role != nil {
 		role := octopus.Role(*b.Role)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -28,11 +29,18 @@ import (
 	"octopus/server/dispatch"
 	"octopus/server/store"
 	"octopus/server/store/storetest"
+	"octopus/server/vault"
 	"octopus/wasmplugins"
 	"octopus/wasmplugins/builtin"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+// TestMain lets the test binary be the runner that tries submissions.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "runner" {
+		os.Exit(wasmplugins.RunnerMain(nil))
+	}
+	storetest.Main(m)
+}
 
 // world is a whole server but for the hub, on a real store: agents are attached to dispatch directly.
 type world struct {
@@ -70,7 +78,7 @@ func (l *logBuffer) String() string {
 // manifest is the plugin of these tests. Its agent plays it: see testAgent.
 const manifest = `{"schema":"octopus.plugin/v1","abi":1,"name":"hello","version":"1.0.0","description":"Greets.",
 	"actions":[{"name":"greet","idempotent":true,"params":{"type":"object","required":["url"],"additionalProperties":false,"properties":{
-	"url":{"type":"string","format":"uri"},"n":{"type":"integer","minimum":0},"hold":{"type":"boolean"},"fail":{"type":"boolean"},
+	"url":{"type":"string","format":"uri"},"n":{"type":"integer","minimum":0},"hold":{"type":"boolean"},"fail":{"type":"boolean"},"junk":{"type":"string"},
 	"password":{"type":"string","format":"password"},"lines":{"type":"integer"}}}},{"name":"once"}]}`
 
 func newWorld(t testing.TB) *world {
@@ -79,6 +87,14 @@ func newWorld(t testing.TB) *world {
 }
 
 func newWorldOn(t testing.TB, database string) *world {
+	t.Helper()
+	w := serve(t, database)
+	w.prepare()
+	return w
+}
+
+// serve starts a server on a database as it is. Who wants a client brings a token.
+func serve(t testing.TB, database string) *world {
 	t.Helper()
 	w := &world{t: t, log: new(logBuffer)}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
@@ -91,10 +107,12 @@ func newWorldOn(t testing.TB, database string) *world {
 	if w.auth, err = auth.New(auth.Config{Store: w.store, Cache: c, Log: log, PublicURL: "http://octopus.test"}); err != nil {
 		t.Fatal(err)
 	}
-	w.catalog = catalog.New(catalog.Config{Store: w.store, Cache: c, Log: log, Builtins: func() ([]builtin.Plugin, error) { return nil, nil }})
-	w.dispatch = dispatch.New(dispatch.Config{Store: w.store, Bus: b, Catalog: w.catalog, Log: log, ServerID: "srv_test", RetryBackoff: time.Millisecond})
+	w.catalog = catalog.New(catalog.Config{Store: w.store, Cache: c, Log: log,
+		Sandbox: catalog.Sandbox{Dir: t.TempDir(), Executable: []string{os.Args[0], "runner"}}, Builtins: func() ([]builtin.Plugin, error) { return nil, nil }})
+	keys := vault.New(vault.Config{Store: w.store, KeyFile: filepath.Join(t.TempDir(), "secrets.key"), Log: log})
+	w.dispatch = dispatch.New(dispatch.Config{Vault: keys, Store: w.store, Bus: b, Catalog: w.catalog, Log: log, ServerID: "srv_test", RetryBackoff: time.Millisecond})
 	w.api = api.New(api.Config{
-		Store: w.store, Dispatch: w.dispatch, Catalog: w.catalog, Auth: w.auth, Bus: b, Cache: c, Log: log, Version: "1", PublicURL: "http://octopus.test",
+		Store: w.store, Dispatch: w.dispatch, Catalog: w.catalog, Auth: w.auth, Bus: b, Cache: c, Vault: keys, Log: log, Version: "1", PublicURL: "http://octopus.test",
 	})
 	router := chi.NewRouter()
 	w.api.Mount(router)
@@ -120,7 +138,6 @@ func newWorldOn(t testing.TB, database string) *world {
 			t.Logf("the server's log:\n%s", w.log)
 		}
 	})
-	w.prepare()
 	return w
 }
 
@@ -321,6 +338,7 @@ func (a *testAgent) play(o *wire.Offer, g *wire.Go) {
 	var p struct {
 		URL        string
 		Hold, Fail bool
+		Junk       string // printed in place of a response
 		Lines      int
 	}
 	_ = json.Unmarshal(o.Params, &p)
@@ -334,7 +352,10 @@ func (a *testAgent) play(o *wire.Offer, g *wire.Go) {
 		if p.Fail {
 			outcome, response = octopus.Failed, `{"status_code":500,"message":"No.","error":{"code":"exception"}}`
 		}
-		a.say(&wire.Result{Execution: o.Execution, Attempt: g.Attempt, Fence: g.Fence, Outcome: outcome, Response: json.RawMessage(response),
+		if p.Junk != "" {
+			outcome, response = octopus.Failed, `{"status_code":502,"message":"No.","error":{"code":"invalid_response"}}`
+		}
+		a.say(&wire.Result{Execution: o.Execution, Attempt: g.Attempt, Fence: g.Fence, Outcome: outcome, Invalid: []byte(p.Junk), Response: json.RawMessage(response),
 			LastLogSeq: int64(p.Lines), ElapsedMS: 1, Free: 4, LastOffer: o.OfferSeq})
 	}
 	if !p.Hold {

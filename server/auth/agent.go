@@ -18,6 +18,26 @@ import (
 // sentences: CodeUnauthenticated for a bad or replayed signature, CodeDenied for a revoked agent, a browser or
 // another host, CodeUnavailable when it should come back later. A nonce is spent by the first good signature.
 func (a *Auth) VerifyAgent(ctx context.Context, r *http.Request) (octopus.Agent, error) {
+	agent, err := a.verifyAgent(r, func(id string) (octopus.Agent, error) { return a.store.Agent(ctx, id) })
+	if err == nil && agent.Revoked {
+		err = octopus.Errorf(octopus.CodeDenied, "The agent %s was revoked. Enrol the machine again with a join token.", agent.Name)
+	}
+	return agent, err
+}
+
+// VerifyKnown is [Auth.VerifyAgent] for an agent whose session is open: its key is at hand, so that the database is
+// not asked. Whoever revokes an agent ends its session.
+func (a *Auth) VerifyKnown(r *http.Request, known octopus.Agent) error {
+	_, err := a.verifyAgent(r, func(id string) (octopus.Agent, error) {
+		if id != known.ID {
+			return octopus.Agent{}, octopus.Errorf(octopus.CodeUnauthenticated, "The session is not that of agent %s.", id)
+		}
+		return known, nil
+	})
+	return err
+}
+
+func (a *Auth) verifyAgent(r *http.Request, lookup func(id string) (octopus.Agent, error)) (octopus.Agent, error) {
 	if r.Header.Get("Origin") != "" {
 		return octopus.Agent{}, octopus.Errorf(octopus.CodeDenied, "This address is for agents, not for browsers.")
 	}
@@ -36,7 +56,7 @@ func (a *Auth) VerifyAgent(ctx context.Context, r *http.Request) (octopus.Agent,
 	if err := a.checkHost(r, host); err != nil {
 		return octopus.Agent{}, err
 	}
-	agent, err := a.store.Agent(ctx, id)
+	agent, err := lookup(id)
 	if octopus.CodeOf(err) == octopus.CodeNotFound {
 		return octopus.Agent{}, octopus.Errorf(octopus.CodeUnauthenticated,
 			"This server knows no agent %s: it was removed, or belongs to another server. Enrol the machine again with a join token.", id)
@@ -54,9 +74,6 @@ func (a *Auth) VerifyAgent(ctx context.Context, r *http.Request) (octopus.Agent,
 	}
 	if !fresh {
 		return octopus.Agent{}, octopus.Errorf(octopus.CodeUnauthenticated, "This nonce was used before. Ask /api/v1/agent/nonce for a new one.")
-	}
-	if agent.Revoked {
-		return octopus.Agent{}, octopus.Errorf(octopus.CodeDenied, "The agent %s was revoked. Enrol the machine again with a join token.", agent.Name)
 	}
 	return agent, nil
 }

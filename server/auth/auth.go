@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"sync"
 	"time"
 
 	"octopus/internal/octopus"
@@ -52,7 +51,6 @@ type Auth struct {
 	hashing hasher   // bounds the memory of password checks
 	slow    throttle // failures that have no row: unknown users, addresses, the setup code
 	used    nonces   // those that were spent
-	admins  sync.Mutex
 
 	nonceKey []byte // static; from the store, shared by all servers
 }

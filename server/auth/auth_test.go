@@ -109,7 +109,7 @@ func TestCan(t *testing.T) {
 	t.Parallel()
 	want := map[Action]octopus.Role{
 		Read: "viewer", TokenSelf: "viewer", ProfileSelf: "viewer", RunTask: "user", ExecutionCancel: "operator", RunAdhoc: "operator",
-		TaskEdit: "operator", AgentManage: "operator", PluginManage: "admin", GrantManage: "admin", UserManage: "admin", SystemManage: "admin",
+		TaskEdit: "operator", AgentManage: "operator", PluginSubmit: "operator", PluginManage: "admin", GrantManage: "admin", UserManage: "admin", SystemManage: "admin", SecretManage: "admin",
 	}
 	if len(want) != len(least) {
 		t.Errorf("%d actions are tested, there are %d", len(want), len(least))

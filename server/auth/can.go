@@ -44,10 +44,12 @@ const (
 	RunAdhoc        Action = "run.adhoc"        // operator
 	TaskEdit        Action = "task.edit"        // operator
 	AgentManage     Action = "agent.manage"     // operator: also join tokens
-	PluginManage    Action = "plugin.manage"    // admin
+	PluginSubmit    Action = "plugin.submit"    // operator: ask for a review, follow one's own submissions
+	PluginManage    Action = "plugin.manage"    // admin: also review
 	GrantManage     Action = "grant.manage"     // admin
 	UserManage      Action = "user.manage"      // admin
 	SystemManage    Action = "system.manage"    // admin: cache, settings
+	SecretManage    Action = "secret.manage"    // admin
 )
 
 // Object is what an action is done to. The zero value is "any of them".
@@ -80,10 +82,12 @@ var least = map[Action]octopus.Role{
 	RunAdhoc:        octopus.RoleOperator,
 	TaskEdit:        octopus.RoleOperator,
 	AgentManage:     octopus.RoleOperator,
+	PluginSubmit:    octopus.RoleOperator,
 	PluginManage:    octopus.RoleAdmin,
 	GrantManage:     octopus.RoleAdmin,
 	UserManage:      octopus.RoleAdmin,
 	SystemManage:    octopus.RoleAdmin,
+	SecretManage:    octopus.RoleAdmin,
 }
 
 // Can returns nil when s may do a to o, else a CodeDenied error whose sentence names the role that may (and a

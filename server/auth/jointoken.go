@@ -3,6 +3,7 @@ package auth
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"strings"
 	"time"
 
@@ -44,3 +45,14 @@ func (a *Auth) MakeJoinToken(ctx context.Context, s Subject, n NewJoinToken) (oc
 	a.log.Info("join token made", "by", s.Username, "token", token.ID, "uses", n.MaxUses)
 	return token, secret, nil
 }
+
+// MayEnrol refuses an address that tried too many join tokens which nobody made. A token has 256 random bits, so
+// nobody guesses one; but no address may keep the database busy with trying. The error is CodeRateLimited.
+func (a *Auth) MayEnrol(r *http.Request) error {
+	return a.slow.check(enrolKey(a, r), a.now())
+}
+
+// NotEnrolled counts a refused attempt to enrol against its address.
+func (a *Auth) NotEnrolled(r *http.Request) { a.slow.fail(enrolKey(a, r), ipFree, a.now()) }
+
+func enrolKey(a *Auth, r *http.Request) string { return "enrol:" + a.ClientIP(r) }

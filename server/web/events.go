@@ -33,43 +33,44 @@ func (s *Web) events(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 	}
-	c := s.live.join(sub, since)
-	defer s.live.leave(c)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx must not hold it back
 	h.Set("Content-Security-Policy", policy)
 	s.firstBrowser(subject(r).Username)
-	s.feed(w, r, c)
+	c := s.live.join(sub, since)
+	out, ok := taken(w, r)
+	switch {
+	case !ok:
+		s.feed(flushing(w, r), c)
+	case out == nil:
+		s.live.leave(c)
+	default: // on a small stack of its own; the request and what it holds may go
+		s.calls.Go(func() { s.feed(out, c) })
+	}
 }
 
-// feed writes to one browser until it goes away, is too slow, or the server stops.
-func (s *Web) feed(w http.ResponseWriter, r *http.Request, c *client) {
-	out := http.NewResponseController(w)
-	send := func(batch []byte) bool {
-		// Where the writer knows no deadline, as in tests, a slow reader is still bounded by its queue.
-		_ = out.SetWriteDeadline(time.Now().Add(writePatient))
-		if _, err := w.Write(batch); err != nil {
-			return false
-		}
-		return out.Flush() == nil
-	}
+// feed writes to one browser until it goes away, is too slow, or the server stops. It ends the outlet.
+func (s *Web) feed(out *outlet, c *client) {
+	defer out.close()
+	defer s.live.leave(c)
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	life := time.NewTimer(streamLife + rand.N(streamLife/4))
 	defer life.Stop()
-	if !send(s.beat()) {
+	if out.write(s.beat()) != nil {
 		return
 	}
 	for {
 		select {
 		case batch := <-c.queue:
-			if !send(batch) {
+			c.took(batch)
+			if out.write(batch) != nil {
 				return
 			}
 		case <-beat.C:
-			if !send(s.beat()) {
+			if out.write(s.beat()) != nil {
 				return
 			}
 		case <-life.C:
@@ -78,7 +79,7 @@ func (s *Web) feed(w http.ResponseWriter, r *http.Request, c *client) {
 			return
 		case <-s.live.done:
 			return
-		case <-r.Context().Done():
+		case <-out.gone:
 			return
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 
 	"octopus/internal/octopus"
 	"octopus/sdk/spec"
+	"octopus/server/dispatch"
 	"octopus/server/store"
 	"octopus/views"
 )
@@ -37,7 +37,7 @@ func (s *Web) showExecution(w http.ResponseWriter, r *http.Request, frame views.
 	} else {
 		m.Crumbs = crumbs("Runs", "/runs", name(m.X), "/runs/"+m.X.RunID, cmp.Or(m.X.AgentName, "execution"))
 	}
-	m.CLI, m.Again = "octopus executions get "+m.X.ID, s.twin(r.Context(), m.Run)
+	m.CLI, m.Again = "octopus executions explain "+m.X.ID, s.twin(r.Context(), m.Run)
 	return s.render(w, r, http.StatusOK, views.ExecutionPage(m))
 }
 
@@ -108,8 +108,14 @@ func workFacts(w octopus.Work) (out []views.Pair) {
 	if w.MaxAttempts > 1 {
 		out = append(out, views.Pair{Label: "Attempts", Text: strconv.Itoa(w.MaxAttempts)})
 	}
+	if w.DryRun {
+		out = append(out, views.Pair{Label: "Dry run", Text: "nothing is changed"})
+	}
 	if w.Priority != 0 {
 		out = append(out, views.Pair{Label: "Priority", Text: strconv.Itoa(w.Priority)})
+	}
+	if w.Fuel > 0 {
+		out = append(out, views.Pair{Label: "Fuel", Text: views.Count(w.Fuel)})
 	}
 	if w.OnLost == octopus.OnLostRetry {
 		out = append(out, views.Pair{Label: "If lost", Text: "start again elsewhere"})
@@ -119,22 +125,32 @@ func workFacts(w octopus.Work) (out []views.Pair) {
 
 // executionModel reads all that the page of an execution shows.
 func (s *Web) executionModel(ctx context.Context, id string) (m views.Execution, err error) {
-	if m.X, err = s.cfg.Store.Execution(ctx, id); err != nil {
+	if m.Why, err = s.cfg.Dispatch.Explain(ctx, id); err != nil {
 		return m, err
 	}
+	m.X = m.Why.Execution
 	if m.Run, err = s.cfg.Store.Run(ctx, m.X.RunID); err != nil {
 		return m, err
 	}
 	m.Alone = m.Run.Total == 1
 	m.Timeline = timeline(m.X)
 	m.Params = s.paramsOf(ctx, m.X.Digest, m.X.Action, m.X.Params)
-	if m.Events, err = s.cfg.Store.Events(ctx, id); err != nil {
-		return m, err
-	}
 	if m.Attempts, err = s.cfg.Store.Attempts(ctx, id); err != nil {
 		return m, err
 	}
-	m.Late = slices.ContainsFunc(m.Events, func(e octopus.Event) bool { return e.Kind == "late_result" })
+	if m.Artifacts, err = s.cfg.Store.Artifacts(ctx, id); err != nil {
+		return m, err
+	}
+	if manifest, err := s.cfg.Catalog.Manifest(ctx, m.X.Digest); err == nil { // a version that is gone says nothing any more
+		m.Unsandboxed = manifest.Capabilities.Unsandboxed()
+	}
+	intents, err := dispatch.Intents(ctx, s.cfg.Store, m.X)
+	if err != nil {
+		return m, err
+	}
+	for _, i := range intents {
+		m.Intents = append(m.Intents, views.Pair{Label: i.Op, Text: i.Message})
+	}
 	m.Facts = executionFacts(m.X, m.Run)
 	if err := s.readResult(ctx, &m); err != nil {
 		return m, err
@@ -205,6 +221,12 @@ func executionFacts(x octopus.Execution, run octopus.Run) (out []views.Pair) {
 	}
 	if u.PeakMemory > 0 {
 		add("Peak memory", views.Bytes(u.PeakMemory)+" of "+views.Bytes(x.Memory))
+	}
+	switch {
+	case u.Fuel > 0 && x.Fuel > 0:
+		add("Fuel", views.Count(u.Fuel)+" of "+views.Count(x.Fuel))
+	case x.Fuel > 0:
+		add("Fuel", "at most "+views.Count(x.Fuel))
 	}
 	if u.HostCalls > 0 {
 		add("Host calls", strconv.Itoa(u.HostCalls))

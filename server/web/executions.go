@@ -29,6 +29,7 @@ func (s *Web) executionRoutes(r chi.Router) {
 	r.Get("/executions/{id}/log", s.page(s.logJSON))
 	r.Get("/executions/{id}/log.txt", s.page(s.logText))
 	r.Get("/executions/{id}/result.json", s.page(s.resultJSON))
+	r.Get("/executions/{id}/artifacts/{name}", s.page(s.artifact))
 	r.Post("/executions/{id}/{verb}", s.page(s.executionVerb))
 	r.Post("/runs/{id}/{verb}", s.page(s.runVerb))
 }

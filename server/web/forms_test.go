@@ -38,8 +38,8 @@ func TestRunForm(t *testing.T) {
 	}
 
 	// Nothing typed is lost, and each mistake is said where it was made.
-	p := b.post("/run", filled("p.count", "many", "p.headers", "{", "p.note", "keep me", "p.tags", "a\nb", "timeout", "soon")...)
-	p.has(t, http.StatusUnprocessableEntity, "This must be a whole number.", "This is not valid JSON", "keep me", "a\nb", `value="soon"`, "This must be a time such as 90s", `value="many"`)
+	p := b.post("/run", filled("p.count", "many", "p.headers", "{", "p.note", "keep me", "p.tags", "a\nb", "timeout", "soon", "fuel", "lots")...)
+	p.has(t, http.StatusUnprocessableEntity, "This must be a whole number.", "This is not valid JSON", "keep me", "a\nb", `value="soon"`, "This must be a time such as 90s", "This must be a whole number such as 1000000000.", `value="lots"`, `value="many"`)
 	checkMarkup(t, p)
 	b.post("/run", filled("p.count", "99")...).has(t, http.StatusUnprocessableEntity, "f-p.count-error")
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"octopus/server/bus"
@@ -21,6 +22,7 @@ const (
 	maxReplay  = 300                    // changes that are sent to a page that comes back; more: it refetches itself
 	maxRemind  = 4000                   // fragments whose last form a group remembers
 	clientRoom = 16                     // batches that wait for one browser; more: it is dropped, and comes back
+	clientHeap = 128 << 10              // bytes of them; a larger batch may wait alone
 )
 
 // change names something that is not as it was.
@@ -68,11 +70,15 @@ type group struct {
 
 // client is one open stream. The queue is bounded: when it is full the stream ends and the page comes back.
 type client struct {
-	group  *group
-	queue  chan []byte
-	kicked chan struct{} // closed when the queue overflowed
-	missed []change      // guarded by live.mu until it is served: what changed since the page was drawn
+	group   *group
+	queue   chan []byte
+	waiting atomic.Int64  // bytes in queue
+	kicked  chan struct{} // closed when the queue overflowed
+	missed  []change      // guarded by live.mu until it is served: what changed since the page was drawn
 }
+
+// took says that a batch left the queue.
+func (c *client) took(batch []byte) { c.waiting.Add(-int64(len(batch))) }
 
 func newLive(s *Web) *live {
 	return &live{
@@ -91,7 +97,9 @@ func (l *live) cursor() string {
 
 func (l *live) id(seq int64) string { return l.epoch + "." + strconv.FormatInt(seq, 10) }
 
-// viewers is how many pages are open.
+// Viewers is how many pages are open.
+func (s *Web) Viewers() int { return s.live.viewers() }
+
 func (l *live) viewers() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,7 +125,7 @@ func (l *live) join(sub subscription, since string) *client {
 	g.clients[c] = struct{}{}
 	missed, ok := l.since(since)
 	if !ok {
-		c.queue <- []byte("event: resync\ndata: \n\n")
+		l.give(g, c, []byte("event: resync\ndata: \n\n"))
 	}
 	for topic := range sub.topics {
 		if id, ok := strings.CutPrefix(topic, topicLogs); ok {
@@ -269,11 +277,15 @@ func (l *live) give(g *group, only *client, batch []byte) {
 		if only != nil && c != only {
 			continue
 		}
-		select {
-		case c.queue <- batch:
-		default:
-			delete(g.clients, c) // leave, later, finds it gone
-			close(c.kicked)
+		before := c.waiting.Add(int64(len(batch))) - int64(len(batch))
+		if before == 0 || before+int64(len(batch)) <= clientHeap {
+			select {
+			case c.queue <- batch:
+				continue
+			default:
+			}
 		}
+		delete(g.clients, c) // leave, later, finds it gone
+		close(c.kicked)
 	}
 }

@@ -303,7 +303,7 @@ func BenchmarkViewer(b *testing.B) {
 		l.give(g, nil, l.batch(g, frames))
 		l.mu.Unlock()
 		for _, c := range all {
-			<-c.queue
+			c.took(<-c.queue)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/viewers, "ns/viewer")

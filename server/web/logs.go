@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -130,11 +131,23 @@ func (s *Web) resultJSON(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// artifact is a file that an attempt left behind.
+func (s *Web) artifact(w http.ResponseWriter, r *http.Request) error {
+	attempt, _ := strconv.Atoi(r.FormValue("attempt")) // 0: the newest
+	a, err := s.cfg.Store.Artifact(r.Context(), chi.URLParam(r, "id"), chi.URLParam(r, "name"), attempt)
+	if err != nil {
+		return err
+	}
+	download(w, a.SafeMediaType(), a.Name)
+	w.Write(a.Data)
+	return nil
+}
+
 // download sets the head of a file. What plugins wrote never runs in our origin.
 func download(w http.ResponseWriter, kind, name string) {
 	h := w.Header()
 	h.Set("Content-Type", kind)
-	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	h.Set("Cache-Control", "no-store")

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,11 +21,18 @@ import (
 	"octopus/server/dispatch"
 	"octopus/server/store"
 	"octopus/server/store/storetest"
+	"octopus/server/vault"
 	"octopus/wasmplugins"
 	"octopus/wasmplugins/builtin"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+// TestMain lets the test binary be the runner that tries submissions.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "runner" {
+		os.Exit(wasmplugins.RunnerMain(nil))
+	}
+	storetest.Main(m)
+}
 
 // site is a dashboard on a real store, without agents.
 type site struct {
@@ -35,6 +43,7 @@ type site struct {
 	dispatch *dispatch.Dispatcher
 	catalog  *catalog.Catalog
 	auth     *auth.Auth
+	vault    *vault.Vault
 	server   *httptest.Server
 	first    chan string
 }
@@ -67,11 +76,15 @@ func newSite(t *testing.T) *site {
 	if s.auth, err = auth.New(auth.Config{Store: st, Cache: regions}); err != nil {
 		t.Fatal(err)
 	}
-	s.catalog = catalog.New(catalog.Config{Store: st, Cache: regions, Builtins: func() ([]builtin.Plugin, error) { return nil, nil }})
-	s.dispatch = dispatch.New(dispatch.Config{Store: st, Bus: b, Catalog: s.catalog, ServerID: "srv_test"})
+	s.catalog = catalog.New(catalog.Config{
+		Store: st, Cache: regions, Sandbox: catalog.Sandbox{Dir: t.TempDir(), Executable: []string{os.Args[0], "runner"}},
+		Builtins: func() ([]builtin.Plugin, error) { return nil, nil },
+	})
+	s.vault = vault.New(vault.Config{Store: st, KeyFile: filepath.Join(t.TempDir(), "secrets.key")})
+	s.dispatch = dispatch.New(dispatch.Config{Vault: s.vault, Store: st, Bus: b, Catalog: s.catalog, ServerID: "srv_test"})
 	s.publish()
 	s.web = New(Config{
-		Store: st, Dispatch: s.dispatch, Catalog: s.catalog, Auth: s.auth, Bus: b, Cache: regions, Version: "test",
+		Store: st, Dispatch: s.dispatch, Catalog: s.catalog, Auth: s.auth, Bus: b, Cache: regions, Vault: s.vault, Version: "test",
 		PublicURL: "http://octopus.test", OpenAPI: described, OnFirstBrowser: func(name string) { s.first <- name },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -179,6 +192,12 @@ func (b *browser) get(path string) page {
 // post sends a form; fields are names and values in turn.
 func (b *browser) post(path string, fields ...string) page {
 	b.t.Helper()
+	return b.do(b.form(path, fields...))
+}
+
+// form is the request that sends a form.
+func (b *browser) form(path string, fields ...string) *http.Request {
+	b.t.Helper()
 	form := url.Values{}
 	for i := 0; i+1 < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1]) // the last one counts
@@ -189,7 +208,7 @@ func (b *browser) post(path string, fields ...string) page {
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	return b.do(r)
+	return r
 }
 
 // has fails the test unless the page has a status and every one of the texts.

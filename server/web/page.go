@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
@@ -205,36 +204,6 @@ func (s *Web) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 func (s *Web) notFound(w http.ResponseWriter, r *http.Request) error {
 	return octopus.Errorf(octopus.CodeNotFound, "No page has this address. It may have been removed, or the link is misspelled.")
-}
-
-// toastCookie carries one sentence over a redirect.
-const toastCookie = "octopus_toast"
-
-// redirect answers a form: go there and say that.
-func redirect(w http.ResponseWriter, r *http.Request, to, kind, text string) error {
-	if text != "" {
-		http.SetCookie(w, &http.Cookie{
-			Name: toastCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(kind + "|" + text)),
-			Path: "/", MaxAge: 30, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		})
-	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
-	return nil
-}
-
-// takeToast reads the sentence that a redirect left, once.
-func takeToast(w http.ResponseWriter, r *http.Request) *views.Toast {
-	c, err := r.Cookie(toastCookie)
-	if err != nil || len(c.Value) > 2000 {
-		return nil
-	}
-	http.SetCookie(w, &http.Cookie{Name: toastCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	raw, err := base64.RawURLEncoding.DecodeString(c.Value)
-	kind, text, ok := strings.Cut(string(raw), "|")
-	if err != nil || !ok || kind != "ok" && kind != "bad" {
-		return nil
-	}
-	return &views.Toast{Kind: kind, Text: text}
 }
 
 // local keeps a path of this server and nothing else, so that a link cannot lead away after signing in.

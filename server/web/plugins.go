@@ -6,13 +6,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"octopus/internal/octopus"
 	"octopus/sdk/spec"
 	"octopus/server/auth"
+	"octopus/server/catalog"
 	"octopus/server/store"
 	"octopus/views"
 )
@@ -46,6 +46,7 @@ func (s *Web) plugins(w http.ResponseWriter, r *http.Request) error {
 			for _, a := range manifest.Actions {
 				row.Actions = append(row.Actions, a.Name)
 			}
+			row.Unsandboxed = manifest.Capabilities.Unsandboxed()
 			row.Grant = grantState(len(manifest.Capabilities.Missing(spec.Capabilities{})), len(s.cfg.Catalog.MissingGrants(ctx, v)))
 		}
 		m.Rows = append(m.Rows, row)
@@ -76,6 +77,11 @@ func versionOf(p octopus.Plugin, name string) (octopus.PluginVersion, error) {
 }
 
 func (s *Web) pluginPage(w http.ResponseWriter, r *http.Request) error {
+	return s.showPlugin(w, r, http.StatusOK, configForm{})
+}
+
+// showPlugin renders a plugin's page. form is what somebody typed who filled in its configuration.
+func (s *Web) showPlugin(w http.ResponseWriter, r *http.Request, status int, form configForm) error {
 	ctx := r.Context()
 	m := views.Plugin{Page: s.frame(w, r, "plugins", "")}
 	var err error
@@ -89,9 +95,12 @@ func (s *Web) pluginPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if m.Config, err = s.configView(ctx, m.Version, manifest, form); err != nil {
+		return err
+	}
 	m.Title = m.Plugin.Name
 	m.Crumbs, m.CLI = crumbs("Plugins", "/plugins", m.Plugin.Name), "octopus plugins get "+m.Plugin.Name
-	m.Homepage = manifest.Homepage
+	m.Homepage, m.Unsandboxed = manifest.Homepage, manifest.Capabilities.Unsandboxed()
 	for _, a := range manifest.Actions {
 		m.Actions = append(m.Actions, actionView(a))
 	}
@@ -103,16 +112,25 @@ func (s *Web) pluginPage(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	m.Grant = grantState(len(m.Asked), missing)
-	if t := time.Duration(manifest.Limits.Timeout); t > 0 {
-		m.Limits = append(m.Limits, views.Pair{Label: "Timeout", Text: views.Span(t)})
+	if m.Bindings, err = s.bindings(ctx, m.Version); err != nil {
+		return err
 	}
-	if b := int64(manifest.Limits.Memory); b > 0 {
-		m.Limits = append(m.Limits, views.Pair{Label: "Memory", Text: views.Bytes(b)})
-	}
+	m.Lacks = s.cfg.Catalog.MissingSecrets(ctx, m.Version, "")
+	m.Limits = limitFacts(manifest)
 	if m.Tasks, _, err = s.cfg.Store.Tasks(ctx, store.TaskFilter{Plugin: m.Plugin.Name}, store.Page{Limit: 50}); err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, views.PluginPage(m))
+	m.TrialSize = catalog.TrialSize
+	if m.Rows, err = s.versionRows(ctx, m.Plugin); err != nil {
+		return err
+	}
+	if m.Fetches, err = s.cfg.Store.Fetches(ctx, m.Plugin.Name); err != nil {
+		return err
+	}
+	if m.History, _, err = s.cfg.Store.PluginEvents(ctx, m.Plugin.Name, store.Page{Limit: 20, Descending: true}); err != nil {
+		return err
+	}
+	return s.render(w, r, status, views.PluginPage(m))
 }
 
 func actionView(a spec.Action) views.PluginAction {
@@ -184,12 +202,18 @@ func (s *Web) pluginVerb(w http.ResponseWriter, r *http.Request) error {
 		if err := allow(r, auth.PluginManage); err != nil {
 			return err
 		}
-		if err := s.cfg.Catalog.SetEnabled(ctx, name, verb == "enable"); err != nil {
+		if err := s.cfg.Catalog.SetEnabled(ctx, name, verb == "enable", subject(r).Username); err != nil {
 			return said(w, r, back, err)
 		}
 		return redirect(w, r, back, "ok", map[string]string{"enable": "Enabled.", "disable": "Disabled: new runs are refused."}[verb])
+	case "config":
+		return s.configure(w, r, name)
 	case "grant", "revoke":
 		return s.grant(w, r, name, verb == "grant")
+	case "ring", "hold", "resume":
+		return s.ringVerb(w, r, name, verb)
+	case "rollback":
+		return s.rollBack(w, r, name)
 	}
 	return s.notFound(w, r)
 }
@@ -213,7 +237,11 @@ func (s *Web) grant(w http.ResponseWriter, r *http.Request, name string, give bo
 		}
 		return redirect(w, r, back, "ok", "Revoked. New runs that need it are refused.")
 	}
-	if err := s.cfg.Catalog.GrantAll(ctx, v.Digest, by); err != nil {
+	caps, err := s.boundGrant(r, v)
+	if err == nil {
+		err = s.cfg.Catalog.Grant(ctx, v.Digest, caps, by)
+	}
+	if err != nil {
 		return said(w, r, back, err)
 	}
 	if r.Header.Get("HX-Request") != "" {

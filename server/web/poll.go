@@ -74,7 +74,7 @@ func (l *live) differs(c change, signature string) {
 }
 
 func executionSignature(x octopus.Execution) string {
-	return fmt.Sprint(x.Status, x.Fence, x.Attempt, x.Silent, x.Cancelling, x.LogSeq, x.Progress, x.AgentID, x.FinishedAt.UnixMicro())
+	return fmt.Sprint(x.Status, x.Fence, x.Attempt, x.Silent, x.Cancelling, x.LogSeq, x.Progress, x.AgentID, x.FinishedAt.UnixMicro(), x.Waiting)
 }
 
 func (l *live) pollExecutions(ctx context.Context) {
@@ -92,7 +92,11 @@ func (l *live) pollExecution(ctx context.Context, id string) {
 	if err != nil {
 		return
 	}
-	l.differs(change{changedExecution, id}, executionSignature(x))
+	events, err := l.web.cfg.Store.Events(ctx, id) // a late result is nothing but an event
+	if err != nil {
+		return
+	}
+	l.differs(change{changedExecution, id}, executionSignature(x)+padded(int64(len(events))))
 	l.differs(change{changedLogs, id}, padded(x.LogSeq))
 }
 

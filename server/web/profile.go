@@ -59,6 +59,9 @@ func (s *Web) showProfile(w http.ResponseWriter, r *http.Request, status int, m 
 	if m.Sessions, err = s.cfg.Store.UserSessions(ctx, user.ID); err != nil {
 		return err
 	}
+	if m.Params, err = s.ownParams(ctx, user.ID); err != nil {
+		m.Problem = octopus.Sentence(err) // the rest of the page is of use all the same
+	}
 	tokens, err := s.cfg.Auth.MyTokens(ctx, who)
 	if err != nil {
 		return err

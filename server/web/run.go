@@ -27,6 +27,7 @@ func (s *Web) runRoutes(r chi.Router) {
 	r.Get("/run/form", s.page(s.runFields))
 	r.Get("/run/choices", s.page(s.choices))
 	r.Get("/parts/matching", s.page(s.matchingPart))
+	r.Get("/parts/version", s.page(s.versionPart))
 }
 
 // pick lists what can be run, narrowed by words that name, description or examples must have.
@@ -67,7 +68,8 @@ func (s *Web) pick(ctx context.Context, query, current string) ([]views.Choice, 
 func iconFor(plugin string) string {
 	for _, known := range []struct{ part, icon string }{
 		{"http", "external-link"}, {"disk", "hard-drive"}, {"dns", "git-branch"}, {"tls", "lock"}, {"tcp", "link"},
-		{"system", "cpu"}, {"echo", "terminal"}, {"noop", "zap"}, {"backup", "database"}, {"sql", "database"},
+		{"system", "cpu"}, {"echo", "terminal"}, {"noop", "zap"}, {"backup", "database"}, {"fetch", "download"}, {"grep", "search"}, {"notify", "send"}, {"incident", "triangle-alert"},
+		{"exec", "terminal"}, {"script", "terminal"}, {"sql", "database"},
 	} {
 		if strings.Contains(plugin, known.part) {
 			return known.icon

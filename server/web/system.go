@@ -6,18 +6,21 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
 	"octopus/internal/octopus"
 	"octopus/server/auth"
 	"octopus/server/cache"
+	"octopus/server/folder"
 	"octopus/server/store"
 	"octopus/views"
 )
 
 func (s *Web) systemRoutes(r chi.Router) {
 	r.Get("/system", s.page(s.system))
+	r.Post("/system/plugins/rescan", s.page(s.rescan))
 	r.Post("/system/cache/clear", s.page(s.clearCache))
 	r.Post("/system/join-tokens/{id}/revoke", s.page(s.revokeJoinToken))
 }
@@ -41,6 +44,13 @@ func (s *Web) system(w http.ResponseWriter, r *http.Request) error {
 	if m.Tokens, err = s.cfg.Store.JoinTokens(ctx); err != nil {
 		return err
 	}
+	if s.cfg.Folder != nil {
+		found, err := s.cfg.Folder.Last(ctx)
+		if err != nil {
+			return err
+		}
+		m.Folder = folderView(found)
+	}
 	servers, err := s.cfg.Store.Servers(ctx)
 	if err != nil {
 		return err
@@ -51,6 +61,29 @@ func (s *Web) system(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	return s.render(w, r, http.StatusOK, views.SystemPage(m))
+}
+
+func folderView(r folder.Report) *views.PluginFolder {
+	out := &views.PluginFolder{Dir: r.Dir, Problem: r.Problem, At: r.At}
+	for _, f := range r.Files {
+		out.Files = append(out.Files, views.FoundFile{Name: f.Name, OK: f.Problem == "", Status: strings.ReplaceAll(f.Status, "_", " "), Problem: f.Problem})
+	}
+	return out
+}
+
+// rescan looks at the plugin folder now.
+func (s *Web) rescan(w http.ResponseWriter, r *http.Request) error {
+	if err := allow(r, auth.PluginManage); err != nil {
+		return err
+	}
+	if s.cfg.Folder == nil {
+		return octopus.Errorf(octopus.CodeNotFound, "This server has no plugin folder. Name one with plugins.dir.")
+	}
+	found, err := s.cfg.Folder.Rescan(r.Context())
+	if err != nil {
+		return err
+	}
+	return redirect(w, r, "/system#plugin-folder", "ok", "Looked: "+views.Plural(len(found.Files), "plugin is", "plugins are")+" there.")
 }
 
 func (s *Web) serverFacts(h store.Health) []views.Pair {

@@ -11,6 +11,7 @@ import (
 
 	"octopus/internal/octopus"
 	"octopus/server/auth"
+	"octopus/server/dispatch"
 	"octopus/server/store"
 	"octopus/views"
 )
@@ -32,10 +33,17 @@ func (s *Web) tasks(w http.ResponseWriter, r *http.Request) error {
 	if v, err := strconv.ParseBool(q.Get("enabled")); err == nil {
 		f.Enabled = &v
 	}
-	m := views.Tasks{Page: s.frame(w, r, "tasks", "Tasks", topicTasks), Search: f.Text}
+	f.Deleted = q.Get("deleted") == "true"
+	m := views.Tasks{Search: f.Text, Deleted: f.Deleted}
+	if f.Deleted { // nothing on this page moves by itself
+		m.Page = s.frame(w, r, "tasks", "Deleted tasks")
+		m.CLI = "octopus tasks list --deleted"
+	} else {
+		m.Page = s.frame(w, r, "tasks", "Tasks", topicTasks)
+		m.CLI = "octopus tasks list"
+	}
 	m.Crumbs = crumbs("Tasks")
-	m.CLI = "octopus tasks list"
-	rows, next, err := s.cfg.Store.Tasks(r.Context(), f, store.Page{Limit: pageSize, Cursor: q.Get("cursor")})
+	rows, next, err := s.cfg.Store.Tasks(r.Context(), f, store.Page{Limit: pageSize, Cursor: q.Get("cursor"), Descending: f.Deleted})
 	if err != nil {
 		return err
 	}
@@ -61,6 +69,7 @@ func taskChips(q url.Values) (out []views.Link) {
 	}
 	toggle("enabled", "enabled", "true")
 	toggle("disabled", "enabled", "false")
+	toggle("deleted", "deleted", "true")
 	for _, key := range []string{"folder", "plugin"} {
 		if v := q.Get(key); v != "" {
 			out = append(out, views.Link{Label: key + ": " + v, Href: changed("/tasks", q, key, ""), Current: true})
@@ -98,12 +107,16 @@ func (s *Web) taskPage(w http.ResponseWriter, r *http.Request) error {
 	m.Task, m.Title, m.Where = t, t.Name, views.TargetWords(t.Target)
 	m.Crumbs = crumbs("Tasks", "/tasks", t.Name)
 	m.CLI = "octopus tasks run " + shellWord(t.Name)
+	if !t.DeletedAt.IsZero() {
+		m.CLI = "octopus tasks restore " + t.ID
+	}
 	if c, err := s.choose(ctx, t.Plugin, t.Version, t.Action); err == nil {
 		m.Params = shownParams(c.props, t.Params)
 	} else {
 		m.Params = s.paramsOf(ctx, "", t.Action, t.Params)
 	}
 	m.Facts = workFacts(t.Work)
+	m.Mismatch = s.cfg.Catalog.Mismatch(ctx, t.Work)
 	if len(t.Labels) > 0 {
 		m.Facts = append(m.Facts, views.Pair{Label: "Labels", Text: strings.Join(views.LabelList(t.Labels), ", ")})
 	}
@@ -167,7 +180,7 @@ func (s *Web) editTask(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !t.DeletedAt.IsZero() {
-		return octopus.Errorf(octopus.CodeNotFound, "The task %s was deleted.", t.Name)
+		return octopus.Errorf(octopus.CodeNotFound, "The task %s was deleted. Restore it first, then edit it.", t.Name)
 	}
 	c, err := s.choose(r.Context(), t.Plugin, t.Version, t.Action)
 	if err != nil {
@@ -245,6 +258,12 @@ func (s *Web) checkTask(r *http.Request, in *taskInput) {
 	}
 	if missing := s.cfg.Catalog.MissingGrants(r.Context(), in.chosen.version); len(missing) > 0 && in.problem == "" {
 		in.problem = "The task cannot run yet: " + strings.Join(missing, " ") + " An administrator can grant it."
+	}
+	if _, err := s.cfg.Catalog.Config(r.Context(), in.chosen.version); err != nil && in.problem == "" {
+		in.problem = "The task cannot run yet: " + octopus.Sentence(err)
+	}
+	if lacks := s.cfg.Catalog.MissingSecrets(r.Context(), in.chosen.version, in.chosen.action.Name); len(lacks) > 0 && in.problem == "" {
+		in.problem = "The task cannot run yet: " + strings.Join(lacks, " ")
 	}
 }
 
@@ -348,7 +367,7 @@ func (s *Web) taskVerb(w http.ResponseWriter, r *http.Request) error {
 		if err := allow(r, auth.RunTask); err != nil {
 			return err
 		}
-		run, _, err := s.cfg.Dispatch.RunTask(ctx, id, nil, subject(r).Username, source, nil)
+		run, _, err := s.cfg.Dispatch.RunTask(ctx, id, dispatch.TaskChanges{}, subject(r).Username, source, nil)
 		if err != nil {
 			return said(w, r, back, err)
 		}
@@ -370,10 +389,23 @@ func (s *Web) taskVerb(w http.ResponseWriter, r *http.Request) error {
 		if err := allow(r, auth.TaskEdit); err != nil {
 			return err
 		}
-		if err := s.cfg.Store.DeleteTask(ctx, id, 0); err != nil {
+		t, err := s.cfg.Store.Task(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.cfg.Store.DeleteTask(ctx, t.ID, 0); err != nil {
 			return said(w, r, back, err)
 		}
-		return redirect(w, r, "/tasks", "ok", "Deleted. What it ran stays in the history.")
+		return redirectUndo(w, r, "/tasks", "Deleted "+t.Name+". What it ran stays in the history.", "/tasks/"+t.ID+"/restore")
+	case "restore":
+		if err := allow(r, auth.TaskEdit); err != nil {
+			return err
+		}
+		t, err := s.cfg.Store.RestoreTask(ctx, id, subject(r).Username)
+		if err != nil {
+			return said(w, r, back, err)
+		}
+		return redirect(w, r, "/tasks/"+t.ID, "ok", "Restored, as it was.")
 	}
 	return s.notFound(w, r)
 }

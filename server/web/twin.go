@@ -96,8 +96,14 @@ func policyFlags(w octopus.Work) (flags string) {
 	if w.MaxAttempts > 1 {
 		flags += cliFlag("max-attempts", strconv.Itoa(w.MaxAttempts))
 	}
+	if w.DryRun {
+		flags += " --dry-run"
+	}
 	if w.Priority != 0 {
 		flags += cliFlag("priority", strconv.Itoa(w.Priority))
+	}
+	if w.Fuel > 0 {
+		flags += cliFlag("fuel", strconv.FormatUint(w.Fuel, 10))
 	}
 	return flags
 }

@@ -16,7 +16,7 @@ func (s *Web) executionVerb(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	back := "/executions/" + id
+	back := backTo(r, "/executions/"+id)
 	switch chi.URLParam(r, "verb") {
 	case "cancel":
 		if err := auth.Can(subject(r), auth.ExecutionCancel, auth.Object{Kind: "execution", ID: id, Owner: x.CreatedBy}); err != nil {
@@ -27,7 +27,7 @@ func (s *Web) executionVerb(w http.ResponseWriter, r *http.Request) error {
 		}
 		return redirect(w, r, back, "ok", "Cancelling. The agent is told at once.")
 	case "force-close":
-		if err := allow(r, auth.ExecutionCancel); err != nil {
+		if err := auth.Can(subject(r), auth.ExecutionCancel, auth.Object{Kind: "execution", ID: id, Owner: x.CreatedBy}); err != nil {
 			return err
 		}
 		if _, err := s.cfg.Dispatch.ForceClose(ctx, id, by); err != nil {
@@ -47,14 +47,22 @@ func (s *Web) executionVerb(w http.ResponseWriter, r *http.Request) error {
 	return s.notFound(w, r)
 }
 
-// runVerb cancels or repeats a run.
+// backTo is where a form wants to go on: the list that it stands in, else the thing itself.
+func backTo(r *http.Request, itself string) string {
+	if to := local(r.FormValue("back")); to != "/" || r.FormValue("back") == "/" {
+		return to
+	}
+	return itself
+}
+
+// runVerb cancels, force-closes or repeats a run.
 func (s *Web) runVerb(w http.ResponseWriter, r *http.Request) error {
 	ctx, id, by := r.Context(), chi.URLParam(r, "id"), subject(r).Username
 	run, err := s.cfg.Store.Run(ctx, id)
 	if err != nil {
 		return err
 	}
-	back := "/runs/" + id
+	back := backTo(r, "/runs/"+id)
 	switch chi.URLParam(r, "verb") {
 	case "cancel":
 		if err := auth.Can(subject(r), auth.ExecutionCancel, auth.Object{Kind: "run", ID: id, Owner: run.CreatedBy}); err != nil {
@@ -64,6 +72,14 @@ func (s *Web) runVerb(w http.ResponseWriter, r *http.Request) error {
 			return said(w, r, back, err)
 		}
 		return redirect(w, r, back, "ok", "Cancelling what has not ended.")
+	case "force-close":
+		if err := auth.Can(subject(r), auth.ExecutionCancel, auth.Object{Kind: "run", ID: id, Owner: run.CreatedBy}); err != nil {
+			return err
+		}
+		if _, err := s.cfg.Dispatch.ForceCloseRun(ctx, id, by); err != nil {
+			return said(w, r, back, err)
+		}
+		return redirect(w, r, back, "ok", "Closed without its agents.")
 	case "retry":
 		if err := mayRepeat(r, run.TaskID); err != nil {
 			return err

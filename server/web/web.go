@@ -15,7 +15,9 @@ import (
 	"octopus/server/cache"
 	"octopus/server/catalog"
 	"octopus/server/dispatch"
+	"octopus/server/folder"
 	"octopus/server/store"
+	"octopus/server/vault"
 	"octopus/static"
 	"octopus/views"
 )
@@ -28,6 +30,9 @@ type Config struct {
 	Auth     *auth.Auth
 	Bus      bus.Bus
 	Cache    *cache.Cache
+	Vault    *vault.Vault
+	// Folder is where plugins are found on this machine. Defaults to none.
+	Folder *folder.Folder
 	// Log receives what went wrong behind a page. Defaults to discarding.
 	Log *slog.Logger
 	// Version is shown on the system page.
@@ -54,7 +59,7 @@ type Web struct {
 	// described is the page of the API, made when it is first asked for.
 	described func() (views.APIReference, error)
 	first     sync.Once      // guards OnFirstBrowser
-	calls     sync.WaitGroup // OnFirstBrowser, while it runs
+	calls     sync.WaitGroup // OnFirstBrowser, while it runs, and streams on connections of their own
 }
 
 // New returns the dashboard. It starts nothing.
@@ -102,7 +107,11 @@ func (s *Web) Routes() http.Handler {
 			s.taskRoutes(r)
 			s.agentRoutes(r)
 			s.pluginRoutes(r)
+			s.uploadRoutes(r)
+			s.scriptRoutes(r)
+			s.submissionRoutes(r)
 			s.userRoutes(r)
+			s.secretRoutes(r)
 			s.profileRoutes(r)
 			s.systemRoutes(r)
 			s.referenceRoutes(r)

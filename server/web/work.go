@@ -78,6 +78,8 @@ func readWork(r *http.Request, c chosen) workForm {
 	f.work.Priority = f.whole("priority", "priority", -1000, 1000)
 	f.work.OnLost = octopus.OnLost(form.Get("on_lost"))
 	f.work.Timeout = f.duration("timeout")
+	f.work.DryRun = form.Get("dry_run") == "on"
+	f.work.Fuel = f.amount("fuel")
 	return f
 }
 
@@ -92,6 +94,20 @@ func (f *workForm) whole(name, field string, least, most int) int {
 		return 0
 	}
 	return n
+}
+
+// amount reads a number of any size, which may have spaces between its digits.
+func (f *workForm) amount(name string) uint64 {
+	text := strings.NewReplacer(" ", "", "\u202f", "", "_", "").Replace(strings.TrimSpace(f.typed.Get(name)))
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		f.problems[name] = "This must be a whole number such as 1000000000."
+		return 0
+	}
+	return uint64(n)
 }
 
 // duration reads "90s", "5m", or a number of seconds.
@@ -127,7 +143,7 @@ func (f *workForm) refused(err error) bool {
 		case strings.HasPrefix(at, "/params/"):
 		case strings.HasPrefix(at, "/target"):
 			at = "target"
-		case name == "name", name == "folder", name == "description", name == "labels":
+		case name == "version", name == "name", name == "folder", name == "description", name == "labels":
 			at = name
 		default:
 			placed = false
@@ -153,12 +169,21 @@ func (s *Web) workView(r *http.Request, c chosen, f workForm) (*views.Work, erro
 		Plugin: c.version.Plugin, Version: f.work.Version, Action: c.action.Name, Description: c.action.Description,
 		Target: target, Problem: f.problem, Errors: maps.Clone(f.problems), Idempotent: c.action.Idempotent,
 		OnLost: string(f.work.OnLost), MayGrant: allow(r, auth.GrantManage) == nil,
-		Missing: s.cfg.Catalog.MissingGrants(ctx, c.version), Compact: true,
-		Fields: s.fieldsOf(c.props, f.work.Params, f.typed, f.problems),
+		Missing: s.cfg.Catalog.MissingGrants(ctx, c.version), Lacks: s.cfg.Catalog.MissingSecrets(ctx, c.version, c.action.Name), Compact: true,
+		Unsandboxed: c.manifest.Capabilities.Unsandboxed(),
+		Fields:      s.fieldsOf(c.props, f.work.Params, f.typed, f.problems),
 	}
+	if m.Versions, err = s.versionOptions(ctx, m.Plugin, m.Version); err != nil {
+		return nil, err
+	}
+	m.RunsGet = s.runsGet(ctx, m.Plugin, m.Version)
 	m.TimeoutHint = "30s"
 	if t := time.Duration(c.manifest.Limits.Timeout); t > 0 {
 		m.TimeoutHint = t.String()
+	}
+	m.FuelHint = "no limit"
+	if n := c.manifest.Limits.Fuel; n > 0 {
+		m.FuelHint = strconv.FormatUint(n, 10)
 	}
 	for _, a := range c.manifest.Actions {
 		m.Actions = append(m.Actions, views.Option{Value: a.Name, Label: a.Name + ": " + a.Description, Selected: a.Name == c.action.Name})
@@ -168,8 +193,10 @@ func (s *Web) workView(r *http.Request, c chosen, f workForm) (*views.Work, erro
 }
 
 func (s *Web) policyView(m *views.Work, f workForm) {
+	m.DryRun = f.work.DryRun
 	if f.typed != nil && f.typed.Has("timeout") {
 		m.Timeout, m.Attempts, m.Priority = f.typed.Get("timeout"), f.typed.Get("attempts"), f.typed.Get("priority")
+		m.Fuel = f.typed.Get("fuel")
 		return
 	}
 	if f.work.Timeout > 0 {
@@ -180,6 +207,9 @@ func (s *Web) policyView(m *views.Work, f workForm) {
 	}
 	if f.work.Priority != 0 {
 		m.Priority = strconv.Itoa(f.work.Priority)
+	}
+	if f.work.Fuel > 0 {
+		m.Fuel = strconv.FormatUint(f.work.Fuel, 10)
 	}
 }
 

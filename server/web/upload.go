@@ -1,0 +1,283 @@
+package web
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"octopus/internal/octopus"
+	"octopus/sdk/spec"
+	"octopus/server/auth"
+	"octopus/server/catalog"
+	"octopus/views"
+)
+
+// maxDrained is how much of a request is read and thrown away after a file was found to be too large: a browser that
+// is cut off while it sends shows its own error instead of our sentence.
+const maxDrained = 256 << 20
+
+// staged is the prefix under which the store keeps a module between its upload and its publication; it forgets those
+// that nobody published.
+const staged = "upload:"
+
+var digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+func (s *Web) uploadRoutes(r chi.Router) {
+	r.Get("/upload", s.page(s.uploadPage))
+	r.Post("/upload", s.upload)
+	r.Get("/upload/{digest}", s.page(s.uploadPreview))
+	r.Post("/upload/{digest}", s.page(s.uploadPublish))
+}
+
+func (s *Web) uploadPage(w http.ResponseWriter, r *http.Request) error {
+	if err := allow(r, auth.PluginSubmit); err != nil {
+		return err
+	}
+	return s.showUpload(w, r, http.StatusOK, views.Upload{})
+}
+
+func (s *Web) showUpload(w http.ResponseWriter, r *http.Request, status int, m views.Upload) error {
+	m.Page = s.frame(w, r, "plugins", "Upload a plugin")
+	m.Crumbs, m.CLI = crumbs("Plugins", "/plugins", "Upload"), "octopus plugins upload FILE.wasm"
+	m.Max = s.cfg.Catalog.MaxUpload()
+	return s.render(w, r, status, views.UploadPage(m))
+}
+
+// upload takes a file and shows what is in it. It is no [Web.page]: its limit is another one.
+func (s *Web) upload(w http.ResponseWriter, r *http.Request) {
+	if err := s.takeUpload(w, r); err != nil {
+		s.fail(w, r, err)
+	}
+}
+
+func (s *Web) takeUpload(w http.ResponseWriter, r *http.Request) error {
+	if err := allow(r, auth.PluginSubmit); err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxDrained)
+	name, module, err := readUpload(r, s.cfg.Catalog.MaxUpload())
+	var in catalog.Inspection
+	switch {
+	case errors.Is(err, errTooLarge):
+		err = s.cfg.Catalog.TooLarge()
+	case err == nil:
+		in, err = s.cfg.Catalog.Inspect(r.Context(), module)
+	}
+	if err != nil {
+		return s.refuseUpload(w, r, name, err)
+	}
+	if in.Known {
+		return redirect(w, r, versionPath(in.Version), "ok", "These very bytes are published already, as "+in.Version.Plugin+" "+in.Version.Version+". Nothing changed.")
+	}
+	digest := strings.TrimPrefix(in.Version.Digest, "sha256:")
+	if err := s.cfg.Store.SaveBlob(r.Context(), staged+digest, module); err != nil {
+		return err
+	}
+	return redirect(w, r, "/upload/"+digest, "", "")
+}
+
+// refuseUpload shows the form again, with what is wrong with the file.
+func (s *Web) refuseUpload(w http.ResponseWriter, r *http.Request, name string, err error) error {
+	var e *octopus.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	m := views.Upload{Name: name, Problem: e.Message}
+	for _, f := range e.Fields {
+		m.Problems = append(m.Problems, views.Pair{Label: strings.TrimPrefix(f.Field, "/manifest/"), Text: f.Message})
+	}
+	return s.showUpload(w, r, statusOf(err), m)
+}
+
+var errTooLarge = errors.New("too large")
+
+// readUpload reads the file of the form, at most so many bytes of it.
+func readUpload(r *http.Request, most int64) (name string, module []byte, err error) {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return "", nil, malformed(err)
+	}
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return "", nil, octopus.Errorf(octopus.CodeInvalid, "Choose a file first: the .wasm that your build made.")
+		}
+		if err != nil {
+			return "", nil, cutOff(err)
+		}
+		if part.FormName() == "module" {
+			return readModule(part, most)
+		}
+	}
+}
+
+func readModule(part *multipart.Part, most int64) (name string, module []byte, err error) {
+	name = part.FileName()
+	file := bufio.NewReader(part)
+	if head, _ := file.Peek(4); archive(head) { // nothing is ever unpacked
+		_, _ = io.Copy(io.Discard, part)
+		return name, nil, octopus.Errorf(octopus.CodeInvalid, "This is an archive, not a module. Unpack it, and choose the .wasm inside.")
+	}
+	if module, err = io.ReadAll(io.LimitReader(file, most+1)); err != nil {
+		return name, nil, cutOff(err)
+	}
+	if int64(len(module)) > most {
+		_, _ = io.Copy(io.Discard, part) // so that the browser reads the answer
+		return name, nil, errTooLarge
+	}
+	if len(module) == 0 {
+		return name, nil, octopus.Errorf(octopus.CodeInvalid, "Choose a file first: the .wasm that your build made.")
+	}
+	return name, module, nil
+}
+
+// archive knows zip and gzip files by their first bytes.
+func archive(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte{0x1f, 0x8b})
+}
+
+func cutOff(err error) error {
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return errTooLarge
+	}
+	return octopus.Errorf(octopus.CodeMalformed, "The upload was cut off before its end. Send it again.")
+}
+
+// uploaded is a module that was uploaded and not yet published.
+func (s *Web) uploaded(ctx context.Context, digest string) (module []byte, err error) {
+	gone := octopus.Errorf(octopus.CodeNotFound, "This upload is not kept any more. Choose the file again.")
+	if !digestForm.MatchString(digest) {
+		return nil, gone
+	}
+	module, err = s.cfg.Store.Blob(ctx, staged+digest)
+	if octopus.CodeOf(err) == octopus.CodeNotFound {
+		return nil, gone
+	}
+	return module, err
+}
+
+func (s *Web) uploadPreview(w http.ResponseWriter, r *http.Request) error {
+	if err := allow(r, auth.PluginSubmit); err != nil {
+		return err
+	}
+	module, err := s.uploaded(r.Context(), chi.URLParam(r, "digest"))
+	if err != nil {
+		return err
+	}
+	in, err := s.cfg.Catalog.Inspect(r.Context(), module)
+	if err != nil { // somebody published that version meanwhile
+		return s.refuseUpload(w, r, "", err)
+	}
+	if in.Known {
+		return redirect(w, r, versionPath(in.Version), "", "")
+	}
+	m := views.UploadPreview{Page: s.frame(w, r, "plugins", "Publish "+in.Version.Plugin), Version: in.Version, Description: in.Manifest.Description}
+	m.Crumbs = crumbs("Plugins", "/plugins", "Upload", "/upload", in.Version.Plugin+" "+in.Version.Version)
+	m.CLI, m.Ring = "octopus plugins upload FILE.wasm", s.cfg.Catalog.DefaultRing()
+	m.Action = "/upload/" + chi.URLParam(r, "digest")
+	for _, a := range in.Manifest.Actions {
+		m.Actions = append(m.Actions, actionView(a))
+	}
+	m.Limits = limitFacts(in.Manifest)
+	if m.Publish, err = s.mayPublish(r); err != nil {
+		return err
+	}
+	if err := s.compareUpload(r.Context(), &m, in.Manifest.Capabilities); err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, views.UploadPreviewPage(m))
+}
+
+// compareUpload says what the module asks for, and what of it the newest published version was granted.
+func (s *Web) compareUpload(ctx context.Context, m *views.UploadPreview, asks spec.Capabilities) error {
+	var granted spec.Capabilities
+	p, err := s.cfg.Store.Plugin(ctx, m.Version.Plugin)
+	if err != nil && octopus.CodeOf(err) != octopus.CodeNotFound {
+		return err
+	}
+	if err == nil && len(p.Versions) > 0 {
+		m.Before = p.Versions[0].Version
+		if g := p.Versions[0].Grant; g != nil && json.Unmarshal(g.Capabilities, &granted) != nil {
+			granted = spec.Capabilities{} // what cannot be read grants nothing
+		}
+	}
+	missing := asks.Missing(granted)
+	m.Asked = asked(asks, nil)
+	for i := range m.Asked {
+		m.Asked[i].Granted = !slices.Contains(missing, m.Asked[i].Title)
+	}
+	return nil
+}
+
+// mayPublish says whether the viewer may publish without a review.
+func (s *Web) mayPublish(r *http.Request) (bool, error) {
+	if allow(r, auth.PluginManage) != nil {
+		return false, nil
+	}
+	return s.cfg.Catalog.MayReviewAlone(r.Context(), subject(r).Username)
+}
+
+func limitFacts(manifest spec.Manifest) (out []views.Pair) {
+	if t := time.Duration(manifest.Limits.Timeout); t > 0 {
+		out = append(out, views.Pair{Label: "Timeout", Text: views.Span(t)})
+	}
+	if b := int64(manifest.Limits.Memory); b > 0 {
+		out = append(out, views.Pair{Label: "Memory", Text: views.Bytes(b)})
+	}
+	return out
+}
+
+func (s *Web) uploadPublish(w http.ResponseWriter, r *http.Request) error {
+	if err := allow(r, auth.PluginSubmit); err != nil {
+		return err
+	}
+	ctx, by := r.Context(), subject(r).Username
+	module, err := s.uploaded(ctx, chi.URLParam(r, "digest"))
+	if err != nil {
+		return err
+	}
+	if r.FormValue("submit") != "" {
+		sub, err := s.cfg.Catalog.Submit(ctx, module, r.FormValue("note"), by)
+		if err != nil {
+			return s.refuseUpload(w, r, "", err)
+		}
+		return redirect(w, r, "/submissions/"+url.PathEscape(sub.ID), "", "")
+	}
+	if err := allow(r, auth.PluginManage); err != nil {
+		return err
+	}
+	give := r.FormValue("grant") == "all"
+	if give {
+		if err := allow(r, auth.GrantManage); err != nil {
+			return err
+		}
+	}
+	v, err := s.cfg.Catalog.UploadInto(ctx, module, octopus.Ring(r.FormValue("ring")), by)
+	if err != nil {
+		return s.refuseUpload(w, r, "", err)
+	}
+	said := "Published. Grant what it asks, and it can run."
+	if give {
+		if err := s.cfg.Catalog.GrantAll(ctx, v.Digest, by); err != nil {
+			return err
+		}
+		said = "Published and granted. It can run now."
+	}
+	return redirect(w, r, versionPath(v), "ok", said)
+}
+
+func versionPath(v octopus.PluginVersion) string {
+	return "/plugins/" + url.PathEscape(v.Plugin) + "?version=" + url.QueryEscape(v.Version)
+}

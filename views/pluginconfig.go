@@ -1,0 +1,13 @@
+package views
+
+import "time"
+
+// PluginConfig is the form in which an administrator fills in a plugin's configuration.
+type PluginConfig struct {
+	Plugin, Version string // the version whose schema the form has
+	Fields          []Field
+	Problem         string // with what was typed
+	Unfit           string // why the version cannot run with what is stored
+	UpdatedAt       time.Time
+	UpdatedBy       string
+}
