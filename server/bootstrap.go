@@ -25,6 +25,7 @@ const bootstrapJoinTTL = 24 * time.Hour
 // token. It refuses a database that already has users.
 func Bootstrap(ctx context.Context, cfg Config, admin string) (b Bootstrapped, err error) {
 	cfg.Listen = "127.0.0.1:0" // nothing is served: the socket is closed again
+	cfg.TLSCert, cfg.TLSKey, cfg.RequireHTTPS = "", "", false
 	s, err := New(ctx, cfg)
 	if err != nil {
 		return b, err

@@ -16,6 +16,7 @@ import (
 
 	"octopus/deploy"
 	"octopus/internal/octopus"
+	"octopus/internal/wire"
 )
 
 // Limits on what a peer may send before anybody looks at it.
@@ -29,8 +30,10 @@ const (
 // connections, so nothing may wrap their writer.
 func (s *Server) handler() http.Handler {
 	root := chi.NewRouter()
-	root.Use(recoverer(s.cfg.Log), s.realIP, requestIDs, headers)
-	root.Handle("/api/v1/agent/*", s.hub.Routes())
+	root.Use(recoverer(s.cfg.Log), s.realIP, requestIDs, headers, paceBodies(bodyPatience))
+	agents := s.hub.Routes()
+	root.Handle("/api/v1/agent/*", agents)
+	root.Handle(wire.PathHeartbeat, agents)
 	root.Mount("/dist", s.dist.routes())
 	root.Get("/install.sh", installer(deploy.InstallSh, s.url))
 	root.Get("/install.ps1", installer(deploy.InstallPs1, s.url))

@@ -15,7 +15,7 @@ import (
 
 func TestRealIP(t *testing.T) {
 	t.Parallel()
-	s := &Server{cfg: Config{TrustedProxies: append(loopback, netip.MustParsePrefix("10.0.0.0/8"))}}
+	s := &Server{cfg: Config{TrustedProxies: append(loopback(), netip.MustParsePrefix("10.0.0.0/8"))}}
 	for _, tc := range []struct{ name, peer, forwarded, want string }{
 		{"no proxy", "203.0.113.7:1234", "", "203.0.113.7"},
 		{"a stranger's word", "203.0.113.7:1234", "127.0.0.1", "203.0.113.7"},

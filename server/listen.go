@@ -14,8 +14,11 @@ import (
 
 // listen opens the server's socket, with TLS where a certificate was given.
 func listen(ctx context.Context, cfg Config) (net.Listener, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	ln, err := cfg.Listener, error(nil)
+	if ln == nil {
+		var lc net.ListenConfig
+		ln, err = lc.Listen(ctx, "tcp", cfg.Listen)
+	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, octopus.Errorf(octopus.CodeConflict,
@@ -50,7 +53,7 @@ func urlOf(ln net.Listener, secure bool) string {
 	}
 	addr := ln.Addr().(*net.TCPAddr)
 	host := addr.IP.String()
-	if addr.IP.IsUnspecified() || addr.IP.IsLoopback() {
+	if addr.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, fmt.Sprint(addr.Port)))

@@ -10,20 +10,19 @@ import (
 
 // lockDatabase keeps a second server off a SQLite file: two would each trust what they remember of it. PostgreSQL is
 // where several servers share one database, and needs no lock.
-func (s *Server) lockDatabase(database string) error {
+func lockDatabase(database string) (*flock.Flock, error) {
 	if strings.Contains(database, "://") {
-		return nil
+		return nil, nil
 	}
 	lock := flock.New(database + ".lock")
 	held, err := lock.TryLock()
 	if err != nil {
-		return octopus.Errorf(octopus.CodeDenied,
+		return nil, octopus.Errorf(octopus.CodeDenied,
 			"The database %s cannot be locked: %v. Check that its folder exists and belongs to this user.", database, err)
 	}
 	if !held {
-		return octopus.Errorf(octopus.CodeConflict,
+		return nil, octopus.Errorf(octopus.CodeConflict,
 			"Another Octopus server works on %s. Stop it first, or choose another folder with --data; several servers need PostgreSQL.", database)
 	}
-	s.lock = lock
-	return nil
+	return lock, nil
 }

@@ -154,6 +154,9 @@ func TestRefusesToStart(t *testing.T) {
 		{"certificate without key", func(c *Config) { c.TLSCert = "cert.pem" }, "--tls-key"},
 		{"certificate that is none", func(c *Config) { c.TLSCert, c.TLSKey = "server_test.go", "server_test.go" }, "--tls-cert"},
 		{"public URL without a scheme", func(c *Config) { c.PublicURL = "octopus.example.com" }, "https://octopus.example.com"},
+		{"https is required", func(c *Config) { c.RequireHTTPS = true }, "server.require_https"},
+		{"http is public", func(c *Config) { c.RequireHTTPS, c.PublicURL = true, "http://octopus.example.com" }, "server.require_https"},
+		{"nonsense", func(c *Config) { c.Retention = -1 }, "tasks.retention"},
 		{"public URL with a path", func(c *Config) { c.PublicURL = "https://example.com/octopus" }, "root of its host"},
 	} {
 		cfg := quiet(t)

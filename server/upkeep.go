@@ -11,6 +11,7 @@ import (
 const (
 	leaseEvery = 5 * time.Second  // DESIGN §5: a server's lease is renewed every 5 s …
 	leaseTTL   = 15 * time.Second // … and valid for 15 s
+	probeEvery = time.Second
 	purgeEvery = 10 * time.Minute
 	purgeBatch = 1000 // runs deleted in one transaction, so that nobody waits long behind it
 )
@@ -20,32 +21,69 @@ const (
 func (s *Server) keepLease(ctx context.Context) error {
 	tick := time.NewTicker(leaseEvery)
 	defer tick.Stop()
-	renewed := s.renew(ctx, time.Now())
+	renewed := time.Now() // when the last renewal that came through began: the database's stamp is no older
+	s.renew(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
-			at := s.renew(ctx, renewed)
-			if late := at.Sub(renewed) - leaseTTL; late > 0 {
+			began := time.Now()
+			if !s.renew(ctx) {
+				continue
+			}
+			if late := elapsed(renewed, time.Now()) - leaseTTL; late > 0 && s.store.Dialect() != "sqlite" { // there is no other server
 				s.cfg.Log.Warn("the server's lease was renewed late: agents are sent away and come back", "late", late)
 				s.hub.SendAway("The server's lease had run out. Come back.")
 			}
-			renewed = at
+			renewed = began
 		}
 	}
 }
 
-// renew renews the lease and returns when, or the time before where it could not.
-func (s *Server) renew(ctx context.Context, before time.Time) time.Time {
+// elapsed is the longer of what both clocks say: the monotonic one stands still while a machine sleeps, and the other
+// one can be set back.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
+}
+
+// renew renews the lease and reports whether it could.
+func (s *Server) renew(ctx context.Context) bool {
 	me := store.Server{ID: s.id, URL: s.url, StartedAt: s.started, Agents: s.dispatch.Online()}
 	if err := s.store.RenewServer(ctx, me); err != nil {
 		if ctx.Err() == nil {
 			s.cfg.Log.Error("server lease not renewed", "error", err)
 		}
-		return before
+		return false
 	}
-	return time.Now()
+	return true
+}
+
+// watchDisk ends the server when the database can acknowledge nothing any more. Only a new process, which reads the
+// files again, knows what is on the disk.
+func (s *Server) watchDisk(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.store.Failed():
+		return s.store.Err()
+	}
+}
+
+// watchSpace looks each second whether a full disk has space again, so that what waits for it goes on at once.
+func (s *Server) watchSpace(ctx context.Context) error {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			if s.store.NoSpace() {
+				_ = s.store.Probe(ctx) // the store notes, and says once, how it went
+			}
+		}
+	}
 }
 
 // upkeep removes what has expired, now and then, until ctx is done.
