@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"octopus/agent"
 	"octopus/internal/version"
@@ -14,7 +13,7 @@ import (
 
 // agentCommand is `octopus agent`: the process, and what its owner asks it on the same machine.
 func (a *app) agentCommand() *cobra.Command {
-	var f agentFlags
+	cfg := agent.Defaults()
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run an agent on this machine",
@@ -23,11 +22,10 @@ func (a *app) agentCommand() *cobra.Command {
 The first start needs --server and a join token ("Add an agent" on the dashboard shows one); from then on
 the data folder knows both. To list agents, use "octopus agents list".`,
 		Args: noAgentsVerb,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd.Context(), cfg) },
 	}
-	f.register(cmd.Flags())
-	withSettings(cmd, "agent")
-	cmd.AddCommand(a.agentCheck(), a.agentStatus(), a.agentInstall(), a.agentUninstall())
+	a.bind(cmd, &cfg, "base", func() error { return cfg.Validate() })
+	cmd.AddCommand(a.agentCheck(), a.agentStatus(), a.agentTrust(), a.agentInstall(), a.agentUninstall())
 	return cmd
 }
 
@@ -39,43 +37,18 @@ func noAgentsVerb(_ *cobra.Command, args []string) error {
 	return usagef("octopus agent runs an agent; did you mean octopus agents %s?", strings.Join(args, " "))
 }
 
-// agentFlags are the flags of `octopus agent`.
-type agentFlags struct {
-	config              agent.Config
-	labels              []string
-	logLevel, logFormat string
+// connection are the settings that agent check and agent install have in common.
+func connection() []string {
+	return []string{"agent.server", "agent.data", "agent.ca_file", "agent.insecure", "agent.transport"}
 }
 
-func (f *agentFlags) register(fs *pflag.FlagSet) {
-	f.connection(fs)
-	fs.StringVar(&f.config.Token, "token", "", "join token; read only while the data folder holds no key")
-	fs.StringVar(&f.config.TokenFile, "token-file", "", "file that holds the join token")
-	fs.StringVar(&f.config.Name, "name", "", "name to ask for (default the host name)")
-	fs.StringArrayVar(&f.labels, "label", nil, "label k=v; may be repeated")
-	fs.IntVar(&f.config.Slots, "slots", 0, "executions at a time (default the number of CPUs, at least 2)")
-	fs.StringVar(&f.config.Policy, "policy", "", "file with what this machine's owner allows (default: what was granted, except exec and files)")
-	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
-	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
-}
-
-// connection are the flags that agent and agent check have in common.
-func (f *agentFlags) connection(fs *pflag.FlagSet) {
-	fs.StringVar(&f.config.Server, "server", "", "address of the server, such as https://octopus.example.com")
-	fs.StringVar(&f.config.Data, "data", agent.DefaultData(), "folder of the agent's key, journal and caches")
-	fs.StringVar(&f.config.CAFile, "ca-file", "", "PEM file with further authorities to trust for the server")
-	fs.BoolVar(&f.config.Insecure, "insecure", false, "allow plain http to a server on another machine; the connection can be read")
-}
-
-func (a *app) runAgent(ctx context.Context, f agentFlags) error {
-	cfg := f.config
-	log, err := newLogger(a.Err, f.logLevel, f.logFormat)
+func (a *app) runAgent(ctx context.Context, cfg agent.Config) error {
+	log, end, err := cfg.Logging.Open(a.Err)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
+	defer end() //nolint:errcheck // what it wrote is not the agent's work
 	cfg.Log, cfg.Version = log, version.Version
-	if cfg.Labels, err = pairs("label", f.labels); err != nil {
-		return err
-	}
 	ag, err := agent.New(cfg)
 	if err != nil {
 		return err

@@ -10,18 +10,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"octopus/agent"
+	"octopus/internal/octopus"
 	"octopus/internal/version"
 )
 
 // agentCheck is `octopus agent check`.
 func (a *app) agentCheck() *cobra.Command {
-	var f agentFlags
+	cfg := agent.Defaults()
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Try the way to the server, step by step",
 		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg := f.config
 			cfg.Version = version.Version
 			if err := agent.Check(cmd.Context(), cfg, a.Out); err != nil {
 				return exitError{code: cmp.Or(exitOfAgent(err), ExitUnreachable), err: err}
@@ -29,8 +29,8 @@ func (a *app) agentCheck() *cobra.Command {
 			return nil
 		},
 	}
-	f.connection(cmd.Flags())
-	return withSettings(cmd, "agent")
+	a.bind(cmd, &cfg, "base", nil, connection()...)
+	return cmd
 }
 
 // exitOfAgent is 3 where the server answered but refused, else 0.
@@ -43,13 +43,13 @@ func exitOfAgent(err error) int {
 
 // agentStatus is `octopus agent status`.
 func (a *app) agentStatus() *cobra.Command {
-	var data string
+	cfg := agent.Defaults()
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "What the agent on this machine is, may do and runs",
 		Args:  exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			report, err := agent.Status(data)
+			report, err := agent.Status(cfg.Data)
 			if err != nil {
 				return err
 			}
@@ -62,8 +62,8 @@ func (a *app) agentStatus() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", agent.DefaultData(), "folder of the agent")
-	return withSettings(cmd, "agent")
+	a.bind(cmd, &cfg, "base", nil, "agent.data")
+	return cmd
 }
 
 func reportTable(t *tabwriter.Writer, r agent.Report) {
@@ -72,11 +72,12 @@ func reportTable(t *tabwriter.Writer, r agent.Report) {
 		state = fmt.Sprintf("running, process %d", r.PID)
 	}
 	connection := "not connected"
+	by := octopus.Facts{Transport: r.Transport, TransportReason: r.TransportReason}.Connection()
 	if r.Connected {
-		connection = "connected"
+		connection = strings.TrimSpace("connected by " + by)
 	}
 	if !r.Since.IsZero() {
-		connection += " since " + r.Since.Local().Format(time.DateTime)
+		connection += ", since " + r.Since.Local().Format(time.DateTime)
 	}
 	if r.LastError != "" {
 		connection += ": " + r.LastError
@@ -89,6 +90,8 @@ func reportTable(t *tabwriter.Writer, r agent.Report) {
 	row(t, "Slots", fmt.Sprintf("%d of %d free", r.Free, r.Slots))
 	row(t, "Sandbox", dash(r.Sandbox))
 	row(t, "Policy", cmp.Or(r.PolicyFile, "none: what was granted is allowed, except exec and files"))
+	row(t, "Commands", cmp.Or(strings.Join(r.Commands, ", "), "none"))
+	row(t, "Scripts", scriptsWord(r.Scripts))
 	if r.PendingSend > 0 {
 		row(t, "Results", fmt.Sprintf("%d wait for the server", r.PendingSend))
 	}
@@ -103,25 +106,33 @@ func reportTable(t *tabwriter.Writer, r agent.Report) {
 	}
 }
 
+func scriptsWord(allowed bool) string {
+	if allowed {
+		return "allowed, outside the sandbox"
+	}
+	return "refused; --allow-scripts allows them"
+}
+
 // agentInstall is `octopus agent install`.
 func (a *app) agentInstall() *cobra.Command {
-	var f agentFlags
+	cfg := agent.Defaults()
 	var c agent.ServiceConfig
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Have the agent start with this machine (systemd or a Windows service)",
 		Args:  exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			c.Server, c.Data, c.CAFile, c.Insecure = f.config.Server, f.config.Data, f.config.CAFile, f.config.Insecure
+			c.Server, c.Data, c.CAFile, c.Insecure = cfg.Server, cfg.Data, cfg.CAFile, cfg.Insecure
+			c.TokenFile, c.Policy, c.AllowScripts = cfg.TokenFile, cfg.Policy, cfg.AllowScripts
+			if c.Transport = cfg.Transport; c.Transport == agent.Defaults().Transport {
+				c.Transport = ""
+			}
 			return agent.InstallService(c, a.Err)
 		},
 	}
-	fs := cmd.Flags()
-	f.connection(fs)
-	fs.StringVar(&c.TokenFile, "token-file", "", "file that holds the join token")
-	fs.StringVar(&c.Policy, "policy", "", "file with what this machine's owner allows")
-	fs.StringVar(&c.Name, "service", "octopus-agent", "name of the service")
-	return withSettings(cmd, "agent")
+	cmd.Flags().StringVar(&c.Name, "service", "octopus-agent", "name of the service")
+	a.bind(cmd, &cfg, "base", nil, append(connection(), "agent.token_file", "agent.policy", "agent.allow_scripts")...)
+	return cmd
 }
 
 // agentUninstall is `octopus agent uninstall`.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"octopus/internal/octopus"
 	"octopus/sdk"
 )
 
@@ -19,7 +20,8 @@ func (a *app) agentsCommands() []*cobra.Command {
 		a.agentsList(), a.agentsGet(),
 		a.agentAction("enable", "Let agents work", "enable"),
 		a.agentAction("disable", "Keep agents from working", "disable"),
-		a.agentsDrain(),
+		a.agentAction("drain", "Give agents no new work; what runs there finishes", "drain"),
+		a.agentAction("undrain", "Give drained agents work again", "undrain"),
 		a.agentAction("restart", "Have agents finish what runs and start again", "restart"),
 		a.agentAction("revoke", "Refuse the agents' keys for good", "revoke"),
 		a.agentsRename(), a.agentsRemove(),
@@ -72,6 +74,9 @@ func showAgent(t io.Writer, g sdk.Agent) {
 	}
 	row(t, "Address", dash(g.RemoteAddr))
 	row(t, "Connected", stamp(g.ConnectedAt))
+	if by := (octopus.Facts{Transport: octopus.Transport(g.Facts.Transport), TransportReason: g.Facts.TransportReason}).Connection(); by != "" {
+		row(t, "Connected by", by)
+	}
 	row(t, "Last seen", stamp(g.LastSeen))
 	if g.LastRefusal != "" {
 		row(t, "Refused", stamp(g.LastRefusalAt)+" "+g.LastRefusal)
@@ -87,19 +92,6 @@ func (a *app) agentAction(verb, short, action string) *cobra.Command {
 		func(ctx context.Context, c *sdk.Client, args []string) error {
 			return a.actOnAgents(ctx, c, args, action)
 		})
-}
-
-func (a *app) agentsDrain() *cobra.Command {
-	var off bool
-	cmd := a.online("drain AGENT...", "Give agents no new work; what runs there finishes", atLeastOne("AGENT"),
-		func(ctx context.Context, c *sdk.Client, args []string) error {
-			if off {
-				return a.actOnAgents(ctx, c, args, "undrain")
-			}
-			return a.actOnAgents(ctx, c, args, "drain")
-		})
-	cmd.Flags().BoolVar(&off, "off", false, "give them work again")
-	return cmd
 }
 
 func (a *app) actOnAgents(ctx context.Context, c *sdk.Client, names []string, action string) error {

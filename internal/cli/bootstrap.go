@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,7 @@ import (
 
 // bootstrapCommand is `octopus bootstrap`: the first administrator, without a browser.
 func (a *app) bootstrapCommand() *cobra.Command {
-	var f serverFlags
+	cfg := server.Defaults()
 	var admin string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -21,33 +22,30 @@ func (a *app) bootstrapCommand() *cobra.Command {
 Run it before "octopus server", on the same --data or --database.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.config(a.Err)
-			if err != nil {
-				return err
-			}
-			cfg.Announce = func(string) {} // what setup would do is done here
-			made, err := server.Bootstrap(cmd.Context(), cfg, admin)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				a.flags.output = "json"
-			}
-			return a.print(made, func(t *tabwriter.Writer) {
-				row(t, "User", made.Username)
-				row(t, "Password", made.Password)
-				row(t, "API token", made.APIToken)
-				row(t, "Join token", made.JoinToken)
-			})
+			return a.logged(&cfg, func() error { return a.bootstrap(cmd.Context(), cfg, admin, asJSON) })
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.data, "data", "octopus-data", "folder of the server")
-	fs.StringVar(&f.database, "database", "", "PostgreSQL URL or SQLite file (default octopus.db in the data folder)")
 	fs.StringVar(&admin, "admin", "admin", "name of the administrator")
 	fs.BoolVar(&asJSON, "json", false, "print JSON")
-	f.registerLog(cmd)
-	withSettings(cmd, "server")
-	cmd.Flags().Lookup("log-level").DefValue, f.logLevel = "warn", "warn"
+	cfg.Logging.Level = "warn"
+	a.bind(cmd, &cfg, "base", nil, "server.data", "database.url")
 	return cmd
+}
+
+func (a *app) bootstrap(ctx context.Context, cfg server.Config, admin string, asJSON bool) error {
+	cfg.Announce = func(string) {} // what setup would do is done here
+	made, err := server.Bootstrap(ctx, cfg, admin)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		a.flags.output = "json"
+	}
+	return a.print(made, func(t *tabwriter.Writer) {
+		row(t, "User", made.Username)
+		row(t, "Password", made.Password)
+		row(t, "API token", made.APIToken)
+		row(t, "Join token", made.JoinToken)
+	})
 }

@@ -37,7 +37,8 @@ func Main(ctx context.Context, args []string, s Streams) int {
 // app is one call of the program.
 type app struct {
 	Streams
-	flags globals
+	flags  globals
+	bounds map[*cobra.Command]*bound // the commands that have settings
 }
 
 // globals are the flags that every command has.
@@ -73,7 +74,7 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	root.SetVersionTemplate(version.String() + "\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: groupEveryday, Title: "Everyday:"},
 		&cobra.Group{ID: groupThings, Title: "Things (list, get, …):"},
@@ -82,7 +83,7 @@ func (a *app) root() *cobra.Command {
 	a.globalFlags(root)
 	add(root, groupEveryday, a.everyday()...)
 	add(root, groupThings, a.things()...)
-	add(root, groupProcess, a.devCommand(), a.serverCommand(), a.agentCommand(), runnerCommand(), a.referenceCommand())
+	add(root, groupProcess, a.devCommand(), a.serverCommand(), a.agentCommand(), a.configCommand(), runnerCommand(), a.referenceCommand())
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -22,59 +24,55 @@ import (
 
 // devCommand is `octopus dev`.
 func (a *app) devCommand() *cobra.Command {
-	var f serverFlags
+	cfg := server.Defaults()
 	var asJSON bool
+	var b *bound
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "A server, an agent and the built-in plugins on this machine, to try things out",
 		Long: `Run a server with SQLite, one local agent and the built-in plugins, granted what they ask for.
 
 It prints a URL that signs you in with one button, and writes the context "dev", so that every
-command started in this folder talks to it. Ctrl-C stops everything; starting again finds everything.`,
+command started in this folder talks to it. Ctrl-C stops everything; starting again finds everything.
+
+Without --listen it takes port 8080, or the next one that is free.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !cmd.Flags().Changed("listen") {
-				f.listen = freeAddress()
-			}
-			return a.dev(cmd.Context(), f, asJSON)
+			anywhere := b.set.Lookup("server.listen").Origin().Layer == "default"
+			return a.logged(&cfg, func() error { return a.dev(cmd.Context(), cfg, anywhere, asJSON) })
 		},
 	}
-	fs := cmd.Flags()
-	fs.StringVar(&f.listen, "listen", "127.0.0.1:8080", "address to listen on (default 8080 or the next free port)")
-	fs.StringVar(&f.data, "data", "octopus-data", "folder for everything")
-	fs.StringVar(&f.dist, "dist", "", `folder with the executables of "make dist"`)
-	fs.BoolVar(&asJSON, "json", false, "print one JSON line with the URLs and tokens first")
-	f.registerLog(cmd)
-	cmd.Flags().Lookup("log-level").DefValue = "warn"
-	f.logLevel = "warn"
-	return withSettings(cmd, "dev")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON line with the URLs and tokens first")
+	environment(cmd.Flags(), "json")
+	b = a.bind(cmd, &cfg, "dev", func() error { return cfg.Validate() })
+	return cmd
 }
 
-// dev runs server and agent in one process until ctx is done, and stops the agent first.
-func (a *app) dev(ctx context.Context, f serverFlags, asJSON bool) error {
-	cfg, err := f.config(a.Err)
+// dev runs server and agent in one process until ctx is done, and stops the agent first. anywhere: nobody said where
+// to listen.
+func (a *app) dev(ctx context.Context, cfg server.Config, anywhere, asJSON bool) (err error) {
+	release, err := lockDev(cfg.Data)
 	if err != nil {
 		return err
 	}
-	cfg.GrantBuiltins = true
-	cfg.Announce = func(string) {} // the dev user exists before anybody asks
-	agentData := filepath.Join(cfg.Data, "agent")
-	if r, err := agent.Status(agentData); err == nil && r.Running {
-		// A second one would replace the tokens of the first, and then fail.
-		return octopus.Errorf(octopus.CodeConflict, "octopus dev already runs with the data folder %s. Stop it first, or pass another folder with --data.", cfg.Data)
+	defer release()
+	if anywhere {
+		cfg.Listener = freeListener(ctx)
 	}
+	cfg.Announce = func(string) {} // the dev user exists before anybody asks
 	srv, err := server.New(ctx, cfg)
 	if err != nil {
+		if cfg.Listener != nil {
+			cfg.Listener.Close() //nolint:errcheck // New may have closed it
+		}
 		return err
 	}
 	access, err := srv.PrepareDev(ctx)
-	if err != nil {
-		srv.Close()
-		return err
+	if err == nil {
+		err = WriteDevContext(cfg.Data, Context{URL: access.URL, APIToken: access.APIToken, CAFile: cfg.TLSCert})
 	}
-	if err := WriteDevContext(cfg.Data, Context{URL: access.URL, APIToken: access.APIToken}); err != nil {
-		srv.Close()
-		return err
+	if err != nil {
+		return errors.Join(err, srv.Close())
 	}
 	a.banner(access, cfg.Data, asJSON)
 
@@ -85,12 +83,28 @@ func (a *app) dev(ctx context.Context, f serverFlags, asJSON bool) error {
 	var g errgroup.Group
 	g.Go(func() error {
 		defer stopServing()
-		return runLocalAgent(ctx, serving, cfg, access, agentData)
+		return runLocalAgent(ctx, serving, cfg, access, filepath.Join(cfg.Data, "agent"))
 	})
 	g.Go(func() error { return srv.Run(serving) })
 	err = g.Wait()
 	stopServing()
 	return err
+}
+
+// lockDev keeps a second octopus dev off a data folder: it would replace the tokens of the first, and then fail.
+func lockDev(data string) (release func(), err error) {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, octopus.Errorf(octopus.CodeDenied, "The data folder %s cannot be made: %v. Choose another with --data.", data, errors.Unwrap(err))
+	}
+	lock := flock.New(filepath.Join(data, "dev.lock"))
+	held, err := lock.TryLock()
+	if err != nil {
+		return nil, octopus.Errorf(octopus.CodeDenied, "The data folder %s cannot be locked: %v. Choose another with --data.", data, err)
+	}
+	if !held {
+		return nil, octopus.Errorf(octopus.CodeConflict, "octopus dev already runs with the data folder %s. Stop it first, or pass another folder with --data.", data)
+	}
+	return func() { lock.Close() }, nil //nolint:errcheck // the process ends
 }
 
 // runLocalAgent runs the agent of `octopus dev` until ctx is done or the server has ended.
@@ -99,7 +113,7 @@ func runLocalAgent(ctx, serving context.Context, cfg server.Config, access serve
 	defer cancel()
 	defer context.AfterFunc(serving, cancel)()
 	local, err := agent.New(agent.Config{
-		Server: access.URL, Token: access.JoinToken, Data: data,
+		Server: access.URL, Token: access.JoinToken, Data: data, CAFile: cfg.TLSCert,
 		Log: cfg.Log.With("process", "agent"), Version: version.Version,
 	})
 	if err != nil {
@@ -111,16 +125,15 @@ func runLocalAgent(ctx, serving context.Context, cfg server.Config, access serve
 	return nil
 }
 
-// freeAddress is port 8080 on loopback, or the next one that nobody has.
-func freeAddress() string {
+// freeListener listens on port 8080 of loopback, or on the next one that nobody has. nil: it found none.
+func freeListener(ctx context.Context) net.Listener {
+	var lc net.ListenConfig
 	for port := 8080; port < 8180; port++ {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if ln, err := net.Listen("tcp", address); err == nil {
-			ln.Close()
-			return address
+		if ln, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return ln
 		}
 	}
-	return "127.0.0.1:0"
+	return nil
 }
 
 // banner tells how to get in. With asJSON its first line is for programs and the rest goes to standard error.

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,9 +20,10 @@ func (a *app) executionsCommands() []*cobra.Command {
 	logs := a.logsCommand()
 	logs.Use = "logs EXECUTION"
 	return []*cobra.Command{
-		a.executionsList(), a.executionsGet(), logs, a.executionsExplain(), a.executionsDownload(), a.executionsRetry(),
+		a.executionsList(), a.executionsGet(), logs, a.executionsExplain(), a.executionsDownload(),
+		a.executionsArtifacts(), a.executionsRetry(),
 		a.executionAction("cancel", "Ask for an execution to end", (*sdk.Client).CancelExecution),
-		a.executionAction("close", "End an execution at once, without its agent", (*sdk.Client).ForceClose),
+		a.executionsClose(),
 	}
 }
 
@@ -78,6 +81,50 @@ func (a *app) executionAction(verb, short string, do func(*sdk.Client, context.C
 		})
 }
 
+const closeHelp = `It ends as cancelled at once, without waiting for its agent, and frees what it held.
+If its plugin runs, the agent is told to kill it, but nobody waits for that; a result that comes
+later is kept as evidence only. "cancel" is the gentler way.`
+
+func (a *app) executionsClose() *cobra.Command {
+	var yes bool
+	cmd := a.online("close EXECUTION", "End an execution at once, without its agent", exactly("EXECUTION"),
+		func(ctx context.Context, c *sdk.Client, args []string) error {
+			if !yes && !a.sure(closeHelp) {
+				return usagef("Nothing was closed.")
+			}
+			x, err := c.ForceClose(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(x, func(t *tabwriter.Writer) { executionTable(t, []sdk.Execution{x}) })
+		})
+	cmd.Long = "End an execution at once, without its agent.\n\n" + closeHelp
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+// sure asks a person who sits at a terminal whether to go on; a script is not asked.
+func (a *app) sure(meaning string) bool {
+	if !isTerminal(a.In) || isNull(a.In) {
+		return true
+	}
+	fmt.Fprintf(a.Err, "%s\nGo on? [y/N] ", meaning)
+	line, _ := bufio.NewReader(io.LimitReader(a.In, 64)).ReadString('\n') // an end of input is no
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "y" || answer == "yes"
+}
+
+// isNull tells /dev/null, which is a device like a terminal, from one.
+func isNull(in any) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	got, err := f.Stat()
+	null, nullErr := os.Stat(os.DevNull)
+	return err == nil && nullErr == nil && os.SameFile(got, null)
+}
+
 func (a *app) executionsRetry() *cobra.Command {
 	var wait waitFlags
 	cmd := a.online("retry EXECUTION", "Start a new run that repeats one execution", exactly("EXECUTION"),
@@ -92,73 +139,20 @@ func (a *app) executionsRetry() *cobra.Command {
 	return cmd
 }
 
-// explanation is what `explain` prints: why an execution is where it is.
-type explanation struct {
-	Execution string        `json:"execution"`
-	Status    string        `json:"status"`
-	Why       string        `json:"why,omitempty"`
-	LeftOut   []sdk.LeftOut `json:"left_out,omitempty"`
-	Events    []sdk.Event   `json:"events"`
-}
-
-func (a *app) executionsExplain() *cobra.Command {
-	return a.online("explain EXECUTION", "Tell why an execution is where it is, event by event", exactly("EXECUTION"),
-		func(ctx context.Context, c *sdk.Client, args []string) error {
-			x, err := c.Execution(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			events, err := c.ExecutionEvents(ctx, x.ID)
-			if err != nil {
-				return err
-			}
-			run, err := c.Run(ctx, x.RunID)
-			if err != nil {
-				return err
-			}
-			e := explanation{Execution: x.ID, Status: statusOf(x), Why: why(x), LeftOut: run.LeftOut, Events: events.Items}
-			return a.print(e, func(t *tabwriter.Writer) { e.table(t) })
-		})
-}
-
-// why is the reason that the server gives for a state.
-func why(x sdk.Execution) string {
-	switch {
-	case x.Waiting != nil && !x.Ended():
-		return x.Waiting.Message
-	case x.Silent:
-		return "It runs, but its agent is not heard."
-	case x.Reason != nil:
-		return x.Reason.Message
-	}
-	return ""
-}
-
-func (e explanation) table(t io.Writer) {
-	row(t, "Status", e.Status)
-	if e.Why != "" {
-		row(t, "Why", e.Why)
-	}
-	for _, l := range e.LeftOut {
-		row(t, "Left out", l.AgentName+": "+l.Reason)
-	}
-	for _, v := range e.Events {
-		length := ""
-		if v.DurationMS > 0 {
-			length = " (" + took(v.DurationMS) + ")"
-		}
-		row(t, stamp(v.At), v.Kind, dash(v.AgentName), v.Message+length)
-	}
-}
-
 func (a *app) executionsDownload() *cobra.Command {
-	var format, file string
-	cmd := a.online("download EXECUTION", "Download the result", exactly("EXECUTION"),
-		func(ctx context.Context, c *sdk.Client, args []string) error {
+	var format, file, artifact string
+	var attempt int
+	cmd := a.online("download EXECUTION", "Download the result, or an artifact", exactly("EXECUTION"),
+		func(ctx context.Context, c *sdk.Client, args []string) (err error) {
 			if err := oneOf("format", format, "json", "csv"); err != nil {
 				return err
 			}
-			data, err := c.DownloadResult(ctx, args[0], format)
+			var data []byte
+			if artifact != "" {
+				data, err = c.DownloadArtifact(ctx, args[0], artifact, attempt)
+			} else {
+				data, err = c.DownloadResult(ctx, args[0], format)
+			}
 			if err != nil {
 				return err
 			}
@@ -173,6 +167,8 @@ func (a *app) executionsDownload() *cobra.Command {
 			return nil
 		})
 	cmd.Flags().StringVar(&format, "format", "json", "json or csv")
+	cmd.Flags().StringVar(&artifact, "artifact", "", "download this file that it left behind instead")
+	cmd.Flags().IntVar(&attempt, "attempt", 0, "of --artifact, the one of this attempt (default the newest)")
 	cmd.Flags().StringVar(&file, "file", "", "where to write it (default standard output)")
 	return cmd
 }

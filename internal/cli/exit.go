@@ -100,6 +100,7 @@ func (a *app) complain(cmd *cobra.Command, err error) {
 		return
 	}
 	sentence, fields := wording(err)
+	sentence = inFlags(cmd, sentence)
 	fmt.Fprintf(a.Err, "octopus: %s\n", harmless(sentence))
 	for _, f := range fields {
 		if len(fields) > 1 && f.Message != sentence { // the sentence about one field says it all
@@ -107,8 +108,12 @@ func (a *app) complain(cmd *cobra.Command, err error) {
 		}
 	}
 	var usage usageError
-	if errors.As(err, &usage) && cmd != nil {
+	var refused *sdk.Error
+	switch {
+	case errors.As(err, &usage) && cmd != nil:
 		fmt.Fprintf(a.Err, "Try: %s --help\n", cmd.CommandPath())
+	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && (cmd == nil || cmd.Name() != "login"):
+		fmt.Fprintln(a.Err, "Try: octopus login URL, which keeps a token; or give one with --api-token or OCTOPUS_API_TOKEN")
 	}
 }
 

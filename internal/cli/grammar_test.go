@@ -20,7 +20,7 @@ func TestUsage(t *testing.T) {
 		"agent list":     {[]string{"agent", "list"}, "octopus agent runs an agent; did you mean octopus agents list?"},
 		"missing name":   {[]string{"tasks", "get"}, "TASK is missing."},
 		"a word more":    {[]string{"runs", "get", "run_1", "run_2"}, `"run_2" is one word too many.`},
-		"unknown flag":   {[]string{"run", "x", "--nope"}, "unknown flag: --nope"},
+		"unknown flag":   {[]string{"run", "x", "--nope"}, "has no flag --nope"},
 		"unknown format": {[]string{"version", "-o", "xml"}, `--output is "xml", but must be one of table, json, yaml.`},
 		"no such log":    {[]string{"logs", "web", "--url", "http://127.0.0.1:1"}, `"web" is not the id of a run`},
 	} {

@@ -2,13 +2,22 @@ package cli
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"octopus/wasmplugins"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the test binary be the runner of a sandbox.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "runner" {
+		os.Exit(wasmplugins.RunnerMain(os.Args[2:]))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // called is what a command left behind.
 type called struct {

@@ -15,11 +15,11 @@ import (
 
 // pluginsCommands are the verbs of `octopus plugins`: those of the server, and the author's.
 func (a *app) pluginsCommands() []*cobra.Command {
-	return append([]*cobra.Command{
-		a.pluginsList(), a.pluginsGet(), a.pluginsUpload(),
-		a.pluginsSwitch("enable", "Let a plugin run", true), a.pluginsSwitch("disable", "Keep a plugin from running", false),
+	return append(append([]*cobra.Command{
+		a.pluginsList(), a.pluginsGet(), a.pluginsConfig(), a.pluginsUpload(),
+		a.pluginsSwitch("enable", "Let plugins run", true), a.pluginsSwitch("disable", "Keep plugins from running", false),
 		a.pluginsGrant(), a.pluginsRevoke(),
-	}, a.localPluginCommands()...)
+	}, append(a.reviewCommands(), a.ringCommands()...)...), a.localPluginCommands()...)
 }
 
 func (a *app) pluginsList() *cobra.Command {
@@ -58,13 +58,16 @@ func showPlugin(t io.Writer, p sdk.Plugin) {
 		}
 	}
 	for i, v := range p.Versions {
-		row(t, "Version", v.Version+", "+v.Status+", "+fmt.Sprint(v.SizeBytes>>10)+" KiB, "+v.Digest)
+		row(t, "Version", v.Version+", "+v.Status+", "+ringWords(v)+", "+fmt.Sprint(v.SizeBytes>>10)+" KiB, "+v.Digest)
 		if i == 0 {
 			asks, err := json.Marshal(m.Capabilities)
 			if err == nil {
 				row(t, "Asks for", string(asks))
 			}
 			row(t, "Granted", granted(v))
+			if v.Unsandboxed {
+				row(t, "Unsandboxed", "it may run programs outside the sandbox, with the rights of the agent's user")
+			}
 		}
 	}
 }
@@ -78,7 +81,8 @@ func granted(v sdk.PluginVersion) string {
 }
 
 func (a *app) pluginsUpload() *cobra.Command {
-	return a.online("upload FILE.wasm", "Publish a packed module", exactly("FILE.wasm"),
+	var ring string
+	cmd := a.online("upload FILE.wasm", "Publish a packed module", exactly("FILE.wasm"),
 		func(ctx context.Context, c *sdk.Client, args []string) error {
 			m, err := readModule(args[0])
 			if err != nil {
@@ -87,7 +91,7 @@ func (a *app) pluginsUpload() *cobra.Command {
 			if m.manifest == nil {
 				return usagef("%s holds no manifest: pack it first with octopus plugins pack.", args[0])
 			}
-			v, err := c.UploadPlugin(ctx, m.bytes)
+			v, err := c.UploadPluginInto(ctx, m.bytes, ring)
 			if err != nil {
 				return err
 			}
@@ -95,21 +99,28 @@ func (a *app) pluginsUpload() *cobra.Command {
 				fmt.Fprintf(a.Err, "It may do nothing beyond computing until an administrator grants it: octopus plugins grant %s\n", v.Plugin)
 			}
 			return a.print(v, func(t *tabwriter.Writer) {
-				row(t, "PLUGIN", "VERSION", "STATUS", "DIGEST")
-				row(t, v.Plugin, v.Version, v.Status, v.Digest)
+				row(t, "PLUGIN", "VERSION", "STATUS", "RING", "DIGEST")
+				row(t, v.Plugin, v.Version, v.Status, v.Ring, v.Digest)
 			})
 		})
+	ringFlag(cmd, &ring)
+	return cmd
 }
 
-// pluginsSwitch enables or disables a plugin, or one version of it.
+// pluginsSwitch enables or disables plugins, or one version of one. It stops at the first that fails.
 func (a *app) pluginsSwitch(verb, short string, enabled bool) *cobra.Command {
 	var version string
-	cmd := a.online(verb+" PLUGIN", short, exactly("PLUGIN"),
+	cmd := a.online(verb+" PLUGIN...", short, atLeastOne("PLUGIN"),
 		func(ctx context.Context, c *sdk.Client, args []string) error {
-			if err := c.EnablePlugin(ctx, args[0], version, enabled); err != nil {
-				return err
+			if version != "" && len(args) > 1 {
+				return usagef("--version is of one plugin, and there are %d.", len(args))
 			}
-			fmt.Fprintf(a.Err, "%s: %sd\n", strings.TrimSpace(args[0]+" "+version), verb)
+			for _, name := range args {
+				if err := c.EnablePlugin(ctx, name, version, enabled); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.Err, "%s: %sd\n", strings.TrimSpace(name+" "+version), verb)
+			}
 			return nil
 		})
 	cmd.Flags().StringVar(&version, "version", "", "one version only")
@@ -118,9 +129,10 @@ func (a *app) pluginsSwitch(verb, short string, enabled bool) *cobra.Command {
 
 func (a *app) pluginsGrant() *cobra.Command {
 	var version, capabilities string
+	var secrets map[string]string
 	cmd := a.online("grant PLUGIN", "Allow a plugin what it asks for, or less", exactly("PLUGIN"),
 		func(ctx context.Context, c *sdk.Client, args []string) error {
-			g := sdk.NewGrant{Plugin: args[0], Version: version}
+			g := sdk.NewGrant{Plugin: args[0], Version: version, Secrets: secrets}
 			if capabilities != "" {
 				raw, err := readArgument(a.In, capabilities)
 				if err != nil {
@@ -135,6 +147,9 @@ func (a *app) pluginsGrant() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, missing := range made.Missing {
+				fmt.Fprintln(a.Err, missing)
+			}
 			return a.print(made, func(t *tabwriter.Writer) {
 				row(t, "Plugin", made.Plugin+" "+made.Version)
 				row(t, "Digest", made.Digest)
@@ -143,6 +158,7 @@ func (a *app) pluginsGrant() *cobra.Command {
 		})
 	cmd.Flags().StringVar(&version, "version", "", "one version (default the newest)")
 	cmd.Flags().StringVar(&capabilities, "capabilities", "", "less than it asks for, as JSON: '{…}', @file or -")
+	cmd.Flags().StringToStringVar(&secrets, "secret", nil, "which stored secret is meant, as in api_token=jira-token; may be repeated (default as before, or the same name)")
 	return cmd
 }
 

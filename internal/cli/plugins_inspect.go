@@ -21,6 +21,7 @@ type inspection struct {
 	Functions int            `json:"functions,omitempty"`
 	Imports   []string       `json:"imports,omitempty"`
 	Memory    uint64         `json:"memory_bytes,omitempty"`
+	Script    int            `json:"script_bytes,omitempty"` // of a script plugin
 	Manifest  *spec.Manifest `json:"manifest,omitempty"`
 	Problems  []string       `json:"problems,omitempty"` // why a server would refuse it
 }
@@ -65,6 +66,9 @@ func inspect(m module) inspection {
 		return report
 	}
 	report.Functions, report.Imports, report.Memory = info.Functions, info.Imports, info.MemoryMin
+	if script, err := wasmplugins.ScriptOf(m.bytes); err == nil {
+		report.Script = len(script)
+	}
 	return report
 }
 
@@ -84,6 +88,9 @@ func (r inspection) table(t *tabwriter.Writer) {
 	}
 	row(t, "Digest", r.Digest)
 	row(t, "Size", fmt.Sprintf("%d bytes, %d functions", r.Size, r.Functions))
+	if r.Script > 0 {
+		row(t, "Script", fmt.Sprintf("%d bytes of JavaScript", r.Script))
+	}
 	if r.Manifest != nil {
 		r.actions(t, r.Manifest.Actions)
 		r.capabilities(t, r.Manifest.Capabilities)
@@ -114,6 +121,12 @@ func (r inspection) capabilities(t *tabwriter.Writer, c spec.Capabilities) {
 	}
 	for _, phrase := range wants {
 		row(t, "Asks for", phrase)
+	}
+	if c.Unsandboxed() {
+		row(t, "Unsandboxed", "it may run programs outside the sandbox, with the rights of the agent's user")
+	}
+	if c.Script != nil && c.Script.Reason != "" {
+		row(t, "Reason", c.Script.Reason)
 	}
 	if c.HTTP != nil && c.HTTP.Reason != "" {
 		row(t, "Reason", c.HTTP.Reason)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,11 +14,12 @@ import (
 	"octopus/sdk/spec"
 	"octopus/wasmplugins"
 	"octopus/wasmplugins/manifest"
+	"octopus/wasmplugins/toolchain"
 )
 
 // localPluginCommands are the author's verbs of `octopus plugins`: they need no server.
 func (a *app) localPluginCommands() []*cobra.Command {
-	return []*cobra.Command{a.pluginNew(), a.pluginBuild(), a.pluginInspect(), a.pluginPack(), a.pluginRunLocal(), a.pluginTest()}
+	return []*cobra.Command{a.pluginNew(), a.pluginBuild(), a.pluginInspect(), a.pluginPack(), a.pluginRunLocal(), a.pluginTest(), a.pluginDev()}
 }
 
 // module is a wasm file with what can be known of it without running it.
@@ -69,14 +71,15 @@ func readAtMost(file string, limit int64) ([]byte, error) {
 func (a *app) pluginPack() *cobra.Command {
 	var manifestFile, out string
 	c := &cobra.Command{
-		Use:   "pack FOLDER|FILE.wasm",
+		Use:   "pack FOLDER|FILE",
 		Short: "Check a manifest and put it into the module",
 		Long: `Check plugin.yaml and the module, and put the manifest into the module as the custom section
 octopus.manifest. Pack last: tools that shrink modules drop custom sections. Packing again replaces it.
 
-A folder must hold plugin.yaml and one module: plugin.wasm, NAME.wasm, or the only .wasm file.`,
+A folder must hold plugin.yaml and one module: plugin.wasm, NAME.wasm, or the only .wasm file; or a script,
+plugin.js, which is put into the engine for scripts: NAME.wasm.`,
 		Example: "  octopus plugins pack ./hello\n  octopus plugins pack hello.wasm --manifest plugin.yaml --out hello-1.0.0.wasm",
-		Args:    exactly("FOLDER|FILE.wasm"),
+		Args:    exactly("FOLDER|FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.pack(args[0], manifestFile, out)
 		},
@@ -97,6 +100,9 @@ func (a *app) pack(path, manifestFile, out string) error {
 	m, err := a.readManifest(manifestFile)
 	if err != nil {
 		return err
+	}
+	if script := scriptIn(path); script != "" {
+		return a.packScript(filepath.Dir(script), m, out)
 	}
 	if file == "" {
 		if file, err = findModule(dir, m.spec.Name); err != nil {
@@ -125,7 +131,7 @@ func (a *app) readManifest(file string) (packedManifest, error) {
 	}
 	packed, m, err := manifest.FromYAML(source)
 	if err != nil {
-		return packedManifest{}, a.refusePack(file, err)
+		return packedManifest{}, a.refusePack(file, source, err)
 	}
 	return packedManifest{json: packed, spec: m}, nil
 }
@@ -150,6 +156,27 @@ func (m packedManifest) packInto(file, name, out string) (packReport, error) {
 	return packReport{File: out, Name: m.spec.Name, Version: m.spec.Version, Digest: wasmplugins.Digest(result), Size: len(result)}, nil
 }
 
+// scriptIn is the script that a path means: the file itself, or the one in a folder; "" where it means a module.
+func scriptIn(path string) string {
+	if inside := filepath.Join(path, toolchain.ScriptFile); isFile(inside) {
+		return inside
+	}
+	if filepath.Base(path) == toolchain.ScriptFile && isFile(path) {
+		return path
+	}
+	return ""
+}
+
+// packScript puts script and manifest into the engine.
+func (a *app) packScript(dir string, m packedManifest, out string) error {
+	report, err := a.compileAndPack(context.Background(), dir, m, cmp.Or(out, filepath.Join(dir, m.spec.Name+".wasm")))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Err, "Packed %s %s into %s.\n", report.Name, report.Version, report.File)
+	return a.print(report, nil)
+}
+
 type packReport struct {
 	File    string `json:"file"`
 	Name    string `json:"name"`
@@ -158,14 +185,17 @@ type packReport struct {
 	Size    int    `json:"size"`
 }
 
-// refusePack writes each problem on a line of its own.
-func (a *app) refusePack(file string, err error) error {
-	invalid, ok := errors.AsType[*manifest.Invalid](err)
-	if !ok {
-		return exitError{code: ExitUsage, err: fmt.Errorf("%s: %w", file, err)}
-	}
-	for _, p := range invalid.Problems {
-		fmt.Fprintf(a.Err, "%s: %s: %s\n", file, p.Path, p.Message)
+// refusePack writes each problem on a line of its own, after its place as editors understand it.
+func (a *app) refusePack(file string, source []byte, err error) error {
+	for _, f := range manifest.Faults(source, err) {
+		place := file
+		if f.Line > 0 {
+			place = fmt.Sprintf("%s:%d", file, f.Line)
+		}
+		if f.Path != "" {
+			place += ": " + f.Path
+		}
+		fmt.Fprintf(a.Err, "%s: %s\n", place, f.Message)
 	}
 	return exitError{code: ExitUsage}
 }

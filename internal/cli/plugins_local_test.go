@@ -92,13 +92,15 @@ func TestRunModuleRefusals(t *testing.T) {
 		t.Fatal(got)
 	}
 	for want, args := range map[string][]string{
-		"--action must be one of: run.":      {"--action", "walk"},
-		"x is not a parameter":               {"--param", "x=1"},
-		"--params must be one JSON object":   {"--params", "[]"},
-		"is not a size such as":              {"--memory", "lots"},
-		`"soon" for "--timeout" flag`:        {"--timeout", "soon"},
-		"--output is \"xml\", but must be":   {"-o", "xml"},
-		"unknown flag: --allow-the-internet": {"--allow-the-internet"},
+		"--action must be one of: run.":               {"--action", "walk"},
+		"x is not a parameter":                        {"--param", "x=1"},
+		"--params must be one JSON object":            {"--params", "[]"},
+		"is not a size such as":                       {"--memory", "lots"},
+		"takes no configuration":                      {"--config", "{}"},
+		"--config must be one JSON object":            {"--config", "{"},
+		`--timeout is "soon", but must be a duration`: {"--timeout", "soon"},
+		"--output is \"xml\", but must be":            {"-o", "xml"},
+		"has no flag --allow-the-internet":            {"--allow-the-internet"},
 	} {
 		if got := command(t, "", append([]string{"plugins", "run", wasm}, args...)...); got.code != ExitUsage || !strings.Contains(got.err, want) {
 			t.Errorf("%v: %+v", args, got)

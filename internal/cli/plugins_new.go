@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,52 +16,64 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"octopus/sdk/assemblyscript"
+	"octopus/sdk/c"
+	"octopus/sdk/javascript"
 	"octopus/sdk/plugin"
+	"octopus/sdk/rust"
 )
 
 //go:embed scaffold
 var scaffolds embed.FS
 
-// plannedLanguages will have a scaffold one day.
-var plannedLanguages = []string{"rust", "c", "assemblyscript", "js"}
+// sdkFiles are what new copies beside the templates of a language.
+var sdkFiles = map[string]map[string]func() string{
+	"go":             {"plugin/plugin.go": plugin.Source},
+	"rust":           {"octopus.rs": rust.Source},
+	"c":              {"octopus.h": c.Header},
+	"assemblyscript": {"octopus.ts": assemblyscript.Source},
+	"js":             {"octopus.d.ts": javascript.Types},
+}
 
 // pluginName is what the manifest's schema takes.
 var pluginName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,62}$`)
 
 func (a *app) pluginNew() *cobra.Command {
 	var lang string
-	c := &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "new NAME",
 		Short: "Write a folder with a plugin that works",
-		Long: `Write the folder NAME with a small plugin that builds and runs: main.go, plugin.yaml with test cases, a README,
-and a copy of the one-file SDK.
+		Long: `Write the folder NAME with a small plugin that builds and runs: its source, plugin.yaml with test cases, a README,
+and a copy of the one-file SDK. JavaScript (js) needs no toolchain at all.
 
-Go is the only language so far. Any program that compiles to WASI can be a plugin without it: see docs/plugins.md.`,
-		Example: "  octopus plugins new hello\n  octopus plugins build hello",
+Any program that compiles to WASI can be a plugin, also without a template: see docs/plugins.md.`,
+		Example: "  octopus plugins new hello\n  octopus plugins new --lang js hello\n  octopus plugins build hello",
 		Args:    exactly("NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := checkLanguage(lang); err != nil {
 				return err
 			}
-			return a.newPlugin(args[0])
+			return a.newPlugin(args[0], lang)
 		},
 	}
-	c.Flags().StringVar(&lang, "lang", "go", "language: go")
-	return c
+	cmd.Flags().StringVar(&lang, "lang", "go", "language: "+languageNames())
+	return cmd
+}
+
+// languageNames lists what --lang takes.
+func languageNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(sdkFiles)), ", ")
 }
 
 func checkLanguage(lang string) error {
-	switch {
-	case lang == "go":
+	if sdkFiles[lang] != nil {
 		return nil
-	case slices.Contains(plannedLanguages, lang):
-		return usagef("There is no template for %s yet, only for go; any program that compiles to WASI works without one: see docs/plugins.md.", lang)
 	}
-	return usagef("There is no template for %q, only for go; any program that compiles to WASI works without one: see docs/plugins.md.", lang)
+	return usagef("There is no template for %q, only for %s; any program that compiles to WASI works without one: see docs/plugins.md.", lang, languageNames())
 }
 
 // newPlugin writes the folder, or nothing: it is made under another name first.
-func (a *app) newPlugin(name string) error {
+func (a *app) newPlugin(name, lang string) error {
 	if !pluginName.MatchString(name) {
 		return usagef("%q cannot be the name of a plugin: take 2 to 63 lower-case letters, digits and dashes, as in disk-usage.", name)
 	}
@@ -72,7 +85,7 @@ func (a *app) newPlugin(name string) error {
 		return usagef("A folder cannot be made here: %v.", unwrapPath(err))
 	}
 	defer os.RemoveAll(dir)
-	files, err := writeScaffold(dir, name)
+	files, err := writeScaffold(dir, lang, name)
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
 	}
@@ -83,7 +96,7 @@ func (a *app) newPlugin(name string) error {
 		return usagef("%s cannot be written: %v.", name, unwrapPath(err))
 	}
 	fmt.Fprintf(a.Err, "Wrote the plugin %s.\nNext: octopus plugins build %s\n", name, name)
-	return a.print(newReport{Folder: name, Language: "go", Files: files}, func(t *tabwriter.Writer) {
+	return a.print(newReport{Folder: name, Language: lang, Files: files}, func(t *tabwriter.Writer) {
 		for _, file := range files {
 			row(t, filepath.Join(name, filepath.FromSlash(file)))
 		}
@@ -96,19 +109,15 @@ type newReport struct {
 	Files    []string `json:"files"`
 }
 
-// writeScaffold fills a folder and returns the names of its files. The module's path begins with "example", which Go
-// keeps free for this: a plain name could be that of a standard package.
-func writeScaffold(dir, name string) ([]string, error) {
-	root, err := fs.Sub(scaffolds, "scaffold/go")
-	if err != nil {
-		return nil, err
-	}
-	templates, err := template.ParseFS(root, "*.tmpl")
+// writeScaffold fills a folder and returns the names of its files. The path of a Go module begins with "example",
+// which Go keeps free for this: a plain name could be that of a standard package.
+func writeScaffold(dir, lang, name string) ([]string, error) {
+	templates, err := template.ParseFS(scaffolds, "scaffold/*.tmpl", "scaffold/"+lang+"/*.tmpl")
 	if err != nil {
 		return nil, err
 	}
 	about := struct{ Name, Module string }{name, "example/" + name}
-	var files []string
+	contents := map[string]string{}
 	for _, t := range templates.Templates() {
 		var text strings.Builder
 		if err := t.Execute(&text, about); err != nil {
@@ -118,20 +127,21 @@ func writeScaffold(dir, name string) ([]string, error) {
 		if file == "gitignore" { // the dot would hide the template from go:embed
 			file = ".gitignore"
 		}
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(text.String()), 0o644); err != nil {
+		contents[file] = text.String()
+	}
+	for file, source := range sdkFiles[lang] {
+		contents[file] = source()
+	}
+	for file, text := range contents {
+		path := filepath.Join(dir, filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return nil, err
 		}
-		files = append(files, file)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return nil, err
+		}
 	}
-	if err := os.Mkdir(filepath.Join(dir, "plugin"), 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "plugin", "plugin.go"), []byte(plugin.Source()), 0o644); err != nil {
-		return nil, err
-	}
-	files = append(files, "plugin/plugin.go")
-	slices.Sort(files)
-	return files, nil
+	return slices.Sorted(maps.Keys(contents)), nil
 }
 
 // unwrapPath is the cause without the temporary name.

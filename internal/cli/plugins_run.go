@@ -1,21 +1,18 @@
 package cli
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"octopus/agent/broker"
+	"octopus/agent/redact"
 	"octopus/sdk/spec"
 	"octopus/wasmplugins"
 )
@@ -26,12 +23,20 @@ type localRun struct {
 	params    paramFlags
 	timeout   time.Duration
 	memory    string
+	fuel      uint64
 	allowAll  bool
 	allowHTTP []string
 	allowNet  []string
 	allowHost []string
 	allowKV   bool
+	secrets   []string
 	dryRun    bool
+	record    string // file to keep the host calls in
+	replay    string // file to answer them from
+	artifacts string // folder for the files that it hands over
+	config    string // JSON, @file or -
+	clock     string // where its clock stands; "": the real one
+	seed      string // of its random numbers; "": real ones
 }
 
 func (a *app) pluginRunLocal() *cobra.Command {
@@ -59,12 +64,23 @@ The response goes to standard output, the log and a summary go to standard error
 	r.params.register(f)
 	f.DurationVar(&r.timeout, "timeout", 0, "kill the module after this time (default: the manifest's, or 30s)")
 	f.StringVar(&r.memory, "memory", "", "limit of the module's memory (default: the manifest's, or 64MiB)")
+	f.Uint64Var(&r.fuel, "fuel", 0, "end the module once it has executed so much, about one unit an instruction (default: the manifest's, or no limit)")
 	f.BoolVar(&r.allowAll, "allow-all", false, "allow all that the manifest asks for")
 	f.StringSliceVar(&r.allowHTTP, "allow-http", nil, "allow HTTP to a host, as in example.com or '*'; may be repeated")
 	f.StringSliceVar(&r.allowNet, "allow-net", nil, "allow tcp.probe and dns.lookup for a host or host:port; may be repeated")
 	f.StringSliceVar(&r.allowHost, "allow-host", nil, "allow facts of this machine: os, cpu, memory, load, disks")
 	f.BoolVar(&r.allowKV, "allow-kv", false, "allow the key-value store")
+	f.StringArrayVar(&r.secrets, "secret", nil, "allow a secret and give its value: name=value, or name=@file; may be repeated")
 	f.BoolVar(&r.dryRun, "dry-run", false, "record what would change something instead of doing it")
+	f.StringVar(&r.record, "record", "", "keep the host calls and their replies in a file, without secrets")
+	f.StringVar(&r.replay, "replay", "", "answer the host calls from a file that --record wrote; nothing leaves this machine")
+	f.StringVar(&r.artifacts, "artifacts", "", "folder for the files that the module hands over (default: they are only listed)")
+	f.StringVar(&r.config, "config", "", "what an administrator would fill in for the plugin, as JSON: '{…}' or @file")
+	f.StringVar(&r.clock, "clock", "", "freeze the module's clock, as in 2026-01-01T00:00:00Z; sleeping moves it")
+	f.StringVar(&r.seed, "seed", "", "seed the module's random numbers, with a number (default: real ones)")
+	c.MarkFlagsMutuallyExclusive("record", "replay")
+	c.MarkFlagsMutuallyExclusive("clock", "replay")
+	c.MarkFlagsMutuallyExclusive("seed", "replay")
 	return c
 }
 
@@ -73,16 +89,30 @@ func (a *app) runModule(ctx context.Context, m module, r localRun) error {
 	if err != nil {
 		return err
 	}
-	job, err := r.job(m, action, params)
+	config, err := r.configuration(a, m)
 	if err != nil {
 		return err
 	}
-	job.OnLog = func(lines []wasmplugins.LogLine) {
+	job, err := r.job(m)
+	if err != nil {
+		return err
+	}
+	if job.Repeat, err = r.repeat(); err != nil {
+		return err
+	}
+	secrets, err := r.secretValues()
+	if err != nil {
+		return err
+	}
+	var hidden redact.Redactor
+	log := redact.Lines{Redactor: &hidden, Out: func(lines []wasmplugins.LogLine) {
 		for _, l := range lines {
 			fmt.Fprintln(a.Err, l.Text)
 		}
-	}
+	}}
+	job.OnLog = log.Write
 	job.OnProgress = func(fraction float64, message string) {
+		message = hidden.Text(message)
 		if fraction < 0 {
 			fmt.Fprintln(a.Err, message)
 			return
@@ -99,21 +129,40 @@ func (a *app) runModule(ctx context.Context, m module, r localRun) error {
 		name = m.manifest.Name
 	}
 	grant := r.grant(m)
-	a.warnMissing(m, grant)
-	var calls []broker.Record
+	if r.replay == "" {
+		a.warnMissing(m, grant)
+	}
+	kept, err := r.folder(&hidden)
+	if err != nil {
+		return err
+	}
+	defer kept.close()
+	var calls callList
 	b := broker.New(broker.Config{
-		Plugin: name, Grant: grant, Remote: broker.NewMemory(name), DryRun: r.dryRun,
-		OnCall: func(c broker.Record) {
-			c.Request = bytes.Clone(c.Request) // the sandbox reads the next call into it
-			calls = append(calls, c)
-		},
+		Plugin: name, Grant: grant, Remote: broker.WithSecrets(broker.NewMemory(name), secrets), Redact: &hidden, DryRun: r.dryRun,
+		Artifacts: kept, OnCall: calls.add,
 	})
 	defer b.Close()
-	out := pool.Run(ctx, job, b)
+	head := broker.RecordHead{Plugin: name, Digest: job.Digest, Action: action, DryRun: r.dryRun, Clock: job.Repeat.Clock, Seed: job.Repeat.Seed}
+	host, finish, err := r.host(b, &head, &hidden, calls.add)
+	if err != nil {
+		return err
+	}
+	job.Repeat = wasmplugins.Repeat{Clock: head.Clock, Seed: head.Seed, Instant: r.replay != ""}
+	if job.Request, err = r.stdin(job, action, params, config); err != nil {
+		return err
+	}
+	out := pool.Run(ctx, job, host)
+	log.Close()
+	recorded := finish()
+	out.Response = hidden.Response(out.Response)
 	if out.RawFile != "" {
 		defer os.Remove(out.RawFile)
 	}
-	return a.report(out, calls)
+	if err := a.report(out, calls.hide(&hidden)); recorded == nil {
+		return err
+	}
+	return exitError{code: ExitFailed, err: recorded}
 }
 
 // localPool is a sandbox that holds one module.
@@ -154,10 +203,13 @@ func (r localRun) request(a *app, m module) (string, json.RawMessage, error) {
 	return name, params, err
 }
 
-func (r localRun) job(m module, action string, params json.RawMessage) (wasmplugins.Job, error) {
-	job := wasmplugins.Job{Digest: wasmplugins.Digest(m.bytes), Timeout: r.timeout}
+func (r localRun) job(m module) (wasmplugins.Job, error) {
+	job := wasmplugins.Job{Digest: wasmplugins.Digest(m.bytes), Timeout: r.timeout, Fuel: r.fuel, CountFuel: true}
 	if m.manifest != nil {
 		job.Memory, job.Stdout = uint64(m.manifest.Limits.Memory), int64(m.manifest.Limits.Stdout)
+		if job.Fuel == 0 {
+			job.Fuel = m.manifest.Limits.Fuel
+		}
 		if job.Timeout == 0 {
 			job.Timeout = time.Duration(m.manifest.Limits.Timeout)
 		}
@@ -172,15 +224,22 @@ func (r localRun) job(m module, action string, params json.RawMessage) (wasmplug
 		}
 		job.Memory = uint64(size)
 	}
+	return job, nil
+}
+
+// stdin is the request, whose deadline is by the clock that the module sees.
+func (r localRun) stdin(job wasmplugins.Job, action string, params, config json.RawMessage) ([]byte, error) {
 	if len(params) == 0 {
 		params = json.RawMessage(`{}`)
 	}
-	var err error
-	job.Request, err = json.Marshal(spec.Request{
-		ABI: spec.ABI, Action: action, Params: params,
-		Execution: spec.RequestExecution{ID: "local", Run: "local", Attempt: 1, Deadline: time.Now().Add(job.Timeout).UTC(), DryRun: r.dryRun},
+	now := job.Repeat.Clock
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return json.Marshal(spec.Request{
+		ABI: spec.ABI, Action: action, Params: params, Config: config,
+		Execution: spec.RequestExecution{ID: "local", Run: "local", Attempt: 1, Deadline: now.Add(job.Timeout).UTC(), DryRun: r.dryRun},
 	})
-	return job, err
 }
 
 // grant is what the flags allow, and no more than a manifest asks for. A host that is named here may have any
@@ -198,6 +257,10 @@ func (r localRun) grant(m module) spec.Capabilities {
 		g.KV = &spec.KV{}
 	}
 	g.Host = r.allowHost
+	for _, pair := range r.secrets {
+		name, _, _ := strings.Cut(pair, "=")
+		g.Secrets = append(g.Secrets, spec.Secret{Name: name, Expose: "value"})
+	}
 	switch {
 	case m.manifest == nil:
 		return g
@@ -205,6 +268,26 @@ func (r localRun) grant(m module) spec.Capabilities {
 		return m.manifest.Capabilities
 	}
 	return m.manifest.Capabilities.Intersect(g)
+}
+
+// secretValues reads what --secret names.
+func (r localRun) secretValues() (map[string]string, error) {
+	values := make(map[string]string, len(r.secrets))
+	for _, pair := range r.secrets {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" || value == "" {
+			return nil, usagef("--secret must look like name=value or name=@file.")
+		}
+		if file, isFile := strings.CutPrefix(value, "@"); isFile {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				return nil, usagef("--secret %s: %v.", name, err)
+			}
+			value = strings.TrimSuffix(string(raw), "\n")
+		}
+		values[name] = value
+	}
+	return values, nil
 }
 
 // warnMissing says beforehand what will be denied.
@@ -227,21 +310,17 @@ type localUsage struct {
 	ReadyMS     float64         `json:"ready_ms"`
 	DurationMS  float64         `json:"duration_ms"`
 	PeakMemory  uint64          `json:"peak_memory_bytes"`
-	OutputBytes int             `json:"output_bytes"`
+	OutputBytes int64           `json:"output_bytes"`
+	Fuel        uint64          `json:"fuel"`
 	HostCalls   []broker.Record `json:"host_calls,omitempty"`
 }
 
 func (a *app) report(out wasmplugins.Outcome, calls []broker.Record) error {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	usage := localUsage{ReadyMS: ms(out.ReadyTime), DurationMS: ms(out.GuestTime), PeakMemory: out.PeakMemory, OutputBytes: len(out.Raw), HostCalls: calls}
-	for _, c := range calls {
-		if c.Error != "" || c.DryRun {
-			what := strings.TrimSpace(c.Op + " " + callTarget(c.Request))
-			fmt.Fprintf(a.Err, "host call %s: %s\n", what, strings.TrimSpace(c.Error+dryRunWord(c.DryRun)))
-		}
-	}
+	usage := localUsage{ReadyMS: ms(out.ReadyTime), DurationMS: ms(out.GuestTime), PeakMemory: out.PeakMemory, OutputBytes: out.RawSize, Fuel: out.Fuel, HostCalls: calls}
+	printCalls(a.Err, calls)
 	fmt.Fprintf(a.Err, "%d %s\n", out.Response.StatusCode, out.Response.Message)
-	fmt.Fprintf(a.Err, "ready after %.0f ms, ran %.1f ms, %.1f MiB peak, host calls: %d\n", usage.ReadyMS, usage.DurationMS, float64(out.PeakMemory)/(1<<20), len(calls))
+	fmt.Fprintf(a.Err, "ready after %.0f ms, ran %.1f ms, %.1f MiB peak, fuel: %d, host calls: %d\n", usage.ReadyMS, usage.DurationMS, float64(out.PeakMemory)/(1<<20), out.Fuel, len(calls))
 	var err error
 	if a.flags.output == "table" {
 		err = printJSON(a.Out, out.Response)
@@ -252,29 +331,6 @@ func (a *app) report(out wasmplugins.Outcome, calls []broker.Record) error {
 		err = exitError{code: ExitFailed}
 	}
 	return err
-}
-
-// callTarget says what a host call was about: its URL, host, name or key.
-func callTarget(request json.RawMessage) string {
-	var q struct {
-		URL  string `json:"url"`
-		Host string `json:"host"`
-		Port int    `json:"port"`
-		Name string `json:"name"`
-		Key  string `json:"key"`
-	}
-	_ = json.Unmarshal(request, &q) // a request that is not JSON was refused already
-	if q.Host != "" {
-		return net.JoinHostPort(q.Host, strconv.Itoa(q.Port))
-	}
-	return cmp.Or(q.URL, q.Name, q.Key)
-}
-
-func dryRunWord(dry bool) string {
-	if dry {
-		return " recorded, not done"
-	}
-	return ""
 }
 
 // cacheDir keeps compiled modules between calls. Without a home they go where temporary files go.

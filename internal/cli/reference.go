@@ -3,13 +3,20 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"octopus/agent"
+	"octopus/internal/settings"
+	"octopus/server"
 )
 
+//go:generate go run octopus/internal/settings/generate ../logging ../../server ../../agent
 //go:generate go run octopus reference ../../docs/cli.md ../../docs/config.md
 
 // The lines between which `octopus reference` writes.
@@ -30,7 +37,7 @@ func (a *app) referenceCommand() *cobra.Command {
 			if err := replaceGenerated(args[0], cliReference(cmd.Root())); err != nil {
 				return err
 			}
-			return replaceGenerated(args[1], configReference(cmd.Root()))
+			return replaceGenerated(args[1], configReference())
 		},
 	}
 }
@@ -85,34 +92,36 @@ func flagList(flags *pflag.FlagSet) string {
 	return strings.Join(names, " ")
 }
 
-// configReference lists every setting of the processes.
-func configReference(root *cobra.Command) string {
+// configReference lists every setting of the processes, and what the profiles change.
+func configReference() string {
 	var b strings.Builder
-	for _, name := range []string{"server", "dev", "agent"} {
-		cmd, _, err := root.Find([]string{name})
-		if err != nil {
-			continue
+	s, g := server.Defaults(), agent.Defaults()
+	for _, process := range []struct {
+		command string
+		set     *settings.Set
+	}{{"octopus server` and `octopus dev", settings.New(&s)}, {"octopus agent", settings.New(&g)}} {
+		fmt.Fprintf(&b, "## Of `%s`\n\n| key | flag | variable | default | meaning |\n|---|---|---|---|---|\n", process.command)
+		for _, x := range process.set.All() {
+			fmt.Fprintf(&b, "| `%s` | `--%s` | `%s` | %s | %s |\n", x.Key, x.Flag, x.Variable(), defaultOf(x), strings.ReplaceAll(x.Help, "|", "\\|"))
 		}
-		fmt.Fprintf(&b, "## %s\n\n%s, as `octopus %s`.\n\n| key | flag | variable | default | meaning |\n|---|---|---|---|---|\n", name, cmd.Short, name)
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			key := strings.Join(f.Annotations[keyAnnotation], "")
-			if key == "" {
-				return
-			}
-			fmt.Fprintf(&b, "| `%s` | `--%s` | `%s` | %s | %s |\n", key, f.Name, variable(f.Name), defaultOf(f), strings.ReplaceAll(f.Usage, "|", "\\|"))
-		})
 		b.WriteString("\n")
+	}
+	b.WriteString("## Profiles\n\n")
+	all := profiles()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		comment, text, _ := strings.Cut(string(all[name]), "\n")
+		fmt.Fprintf(&b, "`%s`: %s\n\n", name, strings.TrimPrefix(comment, "# "))
+		if text != "" {
+			fmt.Fprintf(&b, "```yaml\n%s```\n\n", text)
+		}
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
-// defaultOf is a default that does not depend on the machine.
-func defaultOf(f *pflag.Flag) string {
-	switch {
-	case f.DefValue == "" || f.DefValue == "[]":
-		return ""
-	case strings.HasPrefix(f.DefValue, "/") || strings.Contains(f.DefValue, "octopus-agent"):
-		return "see above"
+// defaultOf is a default in words, or as one writes it.
+func defaultOf(x *settings.Setting) string {
+	if x.Default == x.String() || x.Type() != "text" && x.Shown() != "" && x.Set(x.Default) == nil {
+		return "`" + x.Default + "`"
 	}
-	return "`" + f.DefValue + "`"
+	return x.Default
 }

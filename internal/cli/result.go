@@ -7,22 +7,32 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"octopus/internal/octopus"
 	"octopus/sdk"
 )
 
 // printRun prints a run. A run with one execution is shown as that execution's answer, any other as a table.
 func (a *app) printRun(ctx context.Context, c *sdk.Client, run sdk.Run) error {
+	_, err := a.showRun(ctx, c, run)
+	return err
+}
+
+// showRun is printRun, and returns the run as it was printed: it may have gone on since it was read.
+func (a *app) showRun(ctx context.Context, c *sdk.Client, run sdk.Run) (sdk.Run, error) {
 	if a.flags.output != "table" {
-		return a.print(run, nil)
+		return run, a.print(run, nil)
 	}
 	if run.Total == 1 && len(run.Executions) == 1 {
 		x, err := c.Execution(ctx, run.Executions[0].ID) // a run carries its executions without their responses
 		if err != nil {
-			return err
+			return run, err
 		}
-		return a.printAnswer(run, x)
+		if !run.Ended() {
+			run.Status = string(octopus.Counts{octopus.Status(x.Status): 1}.RunStatus())
+		}
+		return run, a.printAnswer(run, x)
 	}
-	return a.print(run, func(t *tabwriter.Writer) {
+	return run, a.print(run, func(t *tabwriter.Writer) {
 		runTable(t, []sdk.Run{run})
 		if len(run.Executions) > 0 {
 			row(t)
@@ -46,7 +56,22 @@ func (a *app) printAnswer(run sdk.Run, x sdk.Execution) error {
 			fmt.Fprintln(a.Out, pretty.String())
 		}
 	}
+	if x.DryRun && x.Ended() {
+		a.printIntents(x)
+	}
 	return nil
+}
+
+// printIntents says what a dry run would have done.
+func (a *app) printIntents(x sdk.Execution) {
+	if len(x.Intents) == 0 {
+		fmt.Fprintln(a.Err, "A dry run: there was nothing that changes anything.")
+		return
+	}
+	fmt.Fprintln(a.Err, "A dry run. It would have done this:")
+	for _, i := range x.Intents {
+		fmt.Fprintf(a.Err, "  %s: %s\n", harmless(i.Op), harmless(i.Message))
+	}
 }
 
 // coloured is the status, in green, red or yellow on a terminal.

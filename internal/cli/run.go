@@ -40,10 +40,13 @@ func (a *app) runCommand() *cobra.Command {
 	var work workFlags
 	var wait waitFlags
 	var labels []string
-	cmd := a.online("run PLUGIN", "Run a plugin now and wait for the result", exactly("PLUGIN"),
+	cmd := a.online("run PLUGIN [ACTION]", "Run a plugin now and wait for the result", pluginAndAction(&work),
 		func(ctx context.Context, c *sdk.Client, args []string) error {
 			start := sdk.StartRun{}
 			var err error
+			if len(args) == 2 {
+				work.action = args[1]
+			}
 			if start.Labels, err = pairs("label", labels); err != nil {
 				return err
 			}
@@ -57,12 +60,26 @@ func (a *app) runCommand() *cobra.Command {
 			return a.attend(ctx, c, run, wait)
 		})
 	cmd.Example = `  octopus run http-check --param url=https://example.com --follow
+  octopus run notify slack --param channel=#ops --param text=hello
   octopus run disk-usage --target all --selector env=prod -o json
   echo '{"message": "hello"}' | octopus run echo --params -`
 	work.register(cmd)
 	wait.register(cmd)
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "label k=v kept with the run; may be repeated")
 	return cmd
+}
+
+// pluginAndAction wants a plugin, and takes an action as a second word or as --action.
+func pluginAndAction(work *workFlags) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 2 && work.action != "" && work.action != args[1] {
+			return usagef("The action is %q and --action is %q; name one.", args[1], work.action)
+		}
+		if len(args) == 2 {
+			args = args[:1]
+		}
+		return exactly("PLUGIN")(cmd, args)
+	}
 }
 
 // orTask names the task that was probably meant where there is no such plugin.
@@ -73,7 +90,7 @@ func orTask(ctx context.Context, c *sdk.Client, name string, err error) error {
 	if _, taskErr := c.Task(ctx, name); taskErr == nil {
 		return octopus.Errorf(octopus.CodeNotFound, "There is no plugin %q, but a task of that name: octopus tasks run %s.", name, name)
 	}
-	if slices.ContainsFunc(new(app).runsCommands(), func(verb *cobra.Command) bool { return verb.Name() == name }) {
+	if slices.ContainsFunc((&app{}).runsCommands(), func(verb *cobra.Command) bool { return verb.Name() == name }) {
 		return octopus.Errorf(octopus.CodeNotFound, "There is no plugin %q; did you mean octopus runs %s?", name, name)
 	}
 	return err
@@ -99,7 +116,7 @@ func (a *app) attend(ctx context.Context, c *sdk.Client, run sdk.Run, w waitFlag
 	if err != nil {
 		return a.detached(ctx, run, err)
 	}
-	if err := a.printRun(ctx, c, run); err != nil {
+	if run, err = a.showRun(ctx, c, run); err != nil {
 		return err
 	}
 	return a.verdict(run)
@@ -107,7 +124,7 @@ func (a *app) attend(ctx context.Context, c *sdk.Client, run sdk.Run, w waitFlag
 
 // waitFor waits for the end of a run, but not longer than max; a run that has not ended then is no error.
 func waitFor(ctx context.Context, c *sdk.Client, run sdk.Run, max time.Duration) (sdk.Run, error) {
-	if run.Ended() {
+	if run.Ended() || max <= 0 {
 		return run, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, max)

@@ -11,7 +11,7 @@ import (
 
 // runsCommands are the verbs of `octopus runs`.
 func (a *app) runsCommands() []*cobra.Command {
-	return []*cobra.Command{a.runsList(), a.runsGet(), a.runsWait(), a.runsCancel(), a.runsRetry()}
+	return []*cobra.Command{a.runsList(), a.runsGet(), a.runsWait(), a.runsCancel(), a.runsClose(), a.runsRetry()}
 }
 
 func (a *app) runsList() *cobra.Command {
@@ -74,6 +74,23 @@ func (a *app) runsCancel() *cobra.Command {
 			}
 			return a.printRun(ctx, c, run)
 		})
+}
+
+func (a *app) runsClose() *cobra.Command {
+	var yes bool
+	cmd := a.online("close RUN", "End what has not ended of a run at once, without its agents", exactly("RUN"),
+		func(ctx context.Context, c *sdk.Client, args []string) error {
+			if !yes && !a.sure("For every execution that has not ended: "+closeHelp) {
+				return usagef("Nothing was closed.")
+			}
+			run, err := c.ForceCloseRun(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.printRun(ctx, c, run)
+		})
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
 }
 
 func (a *app) runsRetry() *cobra.Command {

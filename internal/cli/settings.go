@@ -1,160 +1,130 @@
 package cli
 
 import (
+	"embed"
 	"fmt"
+	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"go.yaml.in/yaml/v3"
+
+	"octopus/agent"
+	"octopus/internal/settings"
+	"octopus/server"
 )
 
-// keyAnnotation holds the key of a flag in the configuration file, such as "server.tls_cert".
-const keyAnnotation = "octopus_key"
+// fromEnv marks flags that OCTOPUS_<FLAG> may set and that are no settings.
+const fromEnv = "octopus_env"
 
-// withSettings makes flags settable in three ways. From the strongest to the weakest: the flag, the environment
-// variable OCTOPUS_<FLAG>, and its key in the file that --config names. Keys are the flags' names with underscores,
-// below section. Call it after the flags are defined; the root settles them before a command runs.
-func withSettings(cmd *cobra.Command, section string) *cobra.Command {
-	f := cmd.Flags()
-	f.String("config", "", "YAML file with settings; flags and OCTOPUS_… variables win over it")
-	f.VisitAll(func(flag *pflag.Flag) {
-		if flag.Name == "help" || flag.Annotations[keyAnnotation] != nil {
-			return
-		}
-		key := section + "." + strings.ReplaceAll(flag.Name, "-", "_")
-		if flag.Name == "config" {
-			key = ""
-		}
-		flag.Annotations = map[string][]string{keyAnnotation: {key}}
-	})
-	return cmd
+// bound are the settings of a command.
+type bound struct {
+	set      *settings.Set
+	standard string       // the profile where nobody asks for one
+	check    func() error // nil: what is wrong is the command's business
+	flags    *pflag.FlagSet
+	profile  string // once settled
 }
 
-// environment lets flags be set by OCTOPUS_<FLAG>, without a key in a file.
+// bind gives a command the settings of a struct, with a flag for each of keys, or for all where none is named. The
+// root settles them before the command runs: from the strongest to the weakest, flags, OCTOPUS_… variables, the file
+// that --config names, the profile, and what the struct holds.
+func (a *app) bind(cmd *cobra.Command, into settings.Helper, standard string, check func() error, keys ...string) *bound {
+	b := &bound{set: settings.New(into), standard: standard, check: check, flags: cmd.Flags()}
+	b.set.Also = keysOfProcesses()
+	for _, x := range b.set.All() {
+		if len(keys) > 0 && !slices.Contains(keys, x.Key) {
+			continue
+		}
+		f := cmd.Flags().VarPF(x, x.Flag, "", x.Help)
+		f.DefValue = x.Default
+		if f.DefValue == "none" {
+			f.DefValue = ""
+		}
+		if x.Type() == "bool" {
+			f.NoOptDefVal = "true"
+		}
+	}
+	f := cmd.Flags()
+	f.String("config", "", "YAML file with settings; flags and OCTOPUS_… variables win over it")
+	f.String("profile", "", "settings that fit a purpose: "+strings.Join(slices.Sorted(maps.Keys(profiles())), ", ")+" (default "+standard+")")
+	environment(f, "config", "profile")
+	if a.bounds == nil {
+		a.bounds = map[*cobra.Command]*bound{}
+	}
+	a.bounds[cmd] = b
+	return b
+}
+
+// environment lets flags be set by OCTOPUS_<FLAG>.
 func environment(flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
-		flags.Lookup(name).Annotations = map[string][]string{keyAnnotation: {""}}
+		flags.Lookup(name).Annotations = map[string][]string{fromEnv: nil}
 	}
 }
 
-// variable is the environment variable of a flag.
-func variable(flag string) string {
-	return "OCTOPUS_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// settle fills the flags that the command line left out from the environment and the configuration file.
+// settle fills in what the command line left out.
 func (a *app) settle(cmd *cobra.Command) error {
 	if err := fromEnvironment(cmd.Flags()); err != nil {
 		return err
 	}
-	path, err := cmd.Flags().GetString("config")
-	if err != nil || path == "" {
-		return nil // a command without a file
+	b := a.bounds[cmd]
+	if b == nil {
+		return nil
 	}
-	values, err := readSettings(path)
+	err := b.resolve()
+	if b.check != nil {
+		err = settings.Join(err, b.check())
+	}
 	if err != nil {
-		return err
+		return usageError{err}
 	}
-	return fromFile(cmd, path, values)
+	return nil
+}
+
+func (b *bound) resolve() (err error) {
+	file, _ := b.flags.GetString("config")
+	profile, _ := b.flags.GetString("profile")
+	b.profile, err = b.set.Resolve(settings.Layers{
+		Profile: profile, Standard: b.standard, Profiles: profiles(), File: file, Env: os.LookupEnv,
+	})
+	return err
 }
 
 func fromEnvironment(flags *pflag.FlagSet) (first error) {
 	flags.VisitAll(func(f *pflag.Flag) {
-		value := os.Getenv(variable(f.Name))
-		if first != nil || f.Changed || value == "" || f.Annotations[keyAnnotation] == nil {
+		value := os.Getenv(settings.Variable(f.Name))
+		if _, may := f.Annotations[fromEnv]; !may || first != nil || f.Changed || value == "" {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
-			first = usagef("%s is not usable: %v.", variable(f.Name), err)
+			first = usagef("%s is not usable: %v.", settings.Variable(f.Name), err)
 		}
 	})
 	return first
 }
 
-// fromFile sets flags by their keys, and refuses keys that no command knows: a typing mistake must not switch a
-// setting off in silence.
-func fromFile(cmd *cobra.Command, path string, values map[string][]string) (first error) {
-	known := map[string]bool{}
-	knownKeys(cmd.Root(), known)
-	for _, key := range sortedKeys(values) {
-		if !known[key] {
-			return usagef("%s has the key %q, which Octopus does not know; docs/config.md lists them.", path, key)
-		}
-	}
-	flags := cmd.Flags()
-	flags.VisitAll(func(f *pflag.Flag) {
-		key := strings.Join(f.Annotations[keyAnnotation], "")
-		if key == "" || f.Changed || first != nil {
-			return
-		}
-		for _, v := range values[key] {
-			if err := flags.Set(f.Name, v); err != nil {
-				first = usagef("%s in %s is not usable: %v.", key, path, err)
-			}
-		}
-	})
-	return first
+// keysOfProcesses are the keys of every process, so that one file can serve several of them.
+func keysOfProcesses() []string {
+	s, g := server.Config{}, agent.Config{}
+	return append(settings.New(&s).Keys(), settings.New(&g).Keys()...)
 }
 
-// knownKeys collects the keys of every command, so that one file can serve several of them.
-func knownKeys(cmd *cobra.Command, into map[string]bool) {
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if key := strings.Join(f.Annotations[keyAnnotation], ""); key != "" {
-			into[key] = true
-		}
-	})
-	for _, c := range cmd.Commands() {
-		knownKeys(c, into)
-	}
-}
+//go:embed profiles/*.yaml
+var profileFiles embed.FS
 
-// readSettings flattens a YAML file: "section.key" → its values. A mapping below a key becomes "k=v" values.
-func readSettings(path string) (map[string][]string, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, usagef("The configuration file cannot be read: %v.", err)
-	}
-	var file map[string]map[string]any
-	if err := yaml.Unmarshal(raw, &file); err != nil {
-		return nil, usagef("%s is not a configuration file of sections with keys: %v.", path, err)
-	}
-	out := map[string][]string{}
-	for section, keys := range file {
-		for key, value := range keys {
-			out[section+"."+key] = settingValues(value)
+// profiles are the texts of the profiles, by name.
+func profiles() map[string][]byte {
+	all := map[string][]byte{}
+	for _, name := range []string{"base", "dev", "prod"} {
+		text, err := profileFiles.ReadFile(path.Join("profiles", name+".yaml"))
+		if err != nil {
+			panic(fmt.Sprintf("profile %s: %v", name, err)) // embedded
 		}
+		all[name] = text
 	}
-	return out, nil
-}
-
-func settingValues(v any) []string {
-	switch v := v.(type) {
-	case nil:
-		return nil
-	case []any:
-		out := make([]string, len(v))
-		for i, e := range v {
-			out[i] = fmt.Sprint(e)
-		}
-		return out
-	case map[string]any:
-		out := make([]string, 0, len(v))
-		for _, k := range sortedKeys(v) {
-			out = append(out, k+"="+fmt.Sprint(v[k]))
-		}
-		return out
-	}
-	return []string{fmt.Sprint(v)}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return all
 }

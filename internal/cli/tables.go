@@ -68,6 +68,9 @@ func statusOf(x sdk.Execution) string {
 	return x.Status
 }
 
+// statusWords is a status or a state as people read it.
+func statusWords(s string) string { return strings.ReplaceAll(s, "_", " ") }
+
 // said is the one sentence that tells most about an execution.
 func said(x sdk.Execution) string {
 	switch {
@@ -157,7 +160,11 @@ func pluginTable(t io.Writer, plugins []sdk.Plugin) {
 		if len(p.Versions) > 0 {
 			version, granted = p.Versions[0].Version, yesNo(p.Versions[0].Grant != nil)
 		}
-		row(t, p.Name, version, yesNo(p.Enabled), granted, p.Runs, oneLine(p.Description, 60))
+		description := oneLine(p.Description, 60)
+		if len(p.Versions) > 0 && p.Versions[0].Unsandboxed {
+			description += " (unsandboxed)"
+		}
+		row(t, p.Name, version, yesNo(p.Enabled), granted, p.Runs, description)
 	}
 }
 
@@ -219,6 +226,18 @@ func showExecution(t io.Writer, server string, x sdk.Execution) {
 	}
 	if x.Reason != nil {
 		row(t, "Reason", x.Reason.Code+": "+oneLine(x.Reason.Message, 400))
+	}
+	for _, l := range x.LateResults {
+		row(t, "Late result", stamp(l.At)+": "+l.Message)
+	}
+	if x.Unsandboxed {
+		row(t, "Unsandboxed", "its plugin may run programs outside the sandbox")
+	}
+	if x.DryRun {
+		row(t, "Dry run", "nothing was changed")
+	}
+	for _, i := range x.Intents {
+		row(t, "Would have done", oneLine(i.Op+": "+i.Message, 400))
 	}
 	row(t, "Attempt", fmt.Sprintf("%d of %d", x.Attempt, max(1, x.MaxAttempts)))
 	row(t, "Created", stamp(x.CreatedAt)+" by "+dash(x.CreatedBy))

@@ -15,7 +15,7 @@ import (
 func (a *app) tasksCommands() []*cobra.Command {
 	return []*cobra.Command{
 		a.tasksList(), a.tasksGet(), a.tasksCreate(), a.tasksEdit(), a.tasksRun(),
-		a.tasksSwitch("enable", "Let a task run", true), a.tasksSwitch("disable", "Keep a task from running", false), a.tasksDelete(),
+		a.tasksSwitch("enable", "Let a task run", true), a.tasksSwitch("disable", "Keep a task from running", false), a.tasksDelete(), a.tasksRestore(),
 	}
 }
 
@@ -36,6 +36,7 @@ func (a *app) tasksList() *cobra.Command {
 	fs.StringVar(&f.Text, "text", "", "whose name or description holds a word")
 	fs.StringVar(&f.Folder, "folder", "", "in one folder")
 	fs.StringVar(&f.Plugin, "plugin", "", "of one plugin")
+	fs.BoolVar(&f.Deleted, "deleted", false, "those that were deleted, and can be restored")
 	fs.StringVar(&f.Selector, "selector", "", `whose labels match, such as "team=web"`)
 	return cmd
 }
@@ -66,6 +67,9 @@ func showTask(t io.Writer, k sdk.Task) {
 	row(t, "Params", string(k.Params))
 	row(t, "Target", target(k.Target))
 	row(t, "Enabled", yesNo(k.Enabled))
+	if k.Mismatch != "" {
+		row(t, "Would not run", oneLine(k.Mismatch, 300))
+	}
 	row(t, "Revision", fmt.Sprintf("%d, %s by %s", k.Revision, stamp(k.UpdatedAt), dash(k.UpdatedBy)))
 	if k.LastRun != nil {
 		row(t, "Last run", k.LastRun.ID+" "+k.LastRun.Status)
@@ -120,9 +124,9 @@ func (a *app) tasksCreate() *cobra.Command {
 func (a *app) tasksRun() *cobra.Command {
 	var params paramFlags
 	var wait waitFlags
+	var body sdk.RunTask
 	cmd := a.online("run TASK", "Run a task now and wait for the result", exactly("TASK"),
 		func(ctx context.Context, c *sdk.Client, args []string) error {
-			body := sdk.RunTask{}
 			if params.given() {
 				task, err := c.Task(ctx, args[0])
 				if err != nil {
@@ -144,6 +148,7 @@ func (a *app) tasksRun() *cobra.Command {
 		})
 	params.register(cmd.Flags())
 	wait.register(cmd)
+	cmd.Flags().BoolVar(&body.DryRun, "dry-run", false, "record what would change something, instead of doing it")
 	return cmd
 }
 
@@ -160,8 +165,25 @@ func (a *app) tasksSwitch(verb, short string, enabled bool) *cobra.Command {
 }
 
 func (a *app) tasksDelete() *cobra.Command {
-	return a.online("delete TASK...", "Delete tasks; their runs stay", atLeastOne("TASK"),
+	return a.online("delete TASK...", "Delete tasks; their runs stay, and restore brings them back", atLeastOne("TASK"),
 		func(ctx context.Context, c *sdk.Client, args []string) error {
-			return a.forEach(args, "deleted", func(name string) error { return c.DeleteTask(ctx, name, 0) })
+			for _, name := range args {
+				task, err := c.Task(ctx, name) // by its id it can be restored whatever is named like it later
+				if err != nil {
+					return err
+				}
+				if err := c.DeleteTask(ctx, task.ID, 0); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.Err, "%s: deleted; to bring it back: octopus tasks restore %s\n", name, task.ID)
+			}
+			return nil
+		})
+}
+
+func (a *app) tasksRestore() *cobra.Command {
+	return a.online("restore TASK...", "Bring deleted tasks back: by id, or the one of a name that was deleted last", atLeastOne("TASK"),
+		func(ctx context.Context, c *sdk.Client, args []string) error {
+			return a.forEach(args, "restored", func(name string) error { _, err := c.RestoreTask(ctx, name); return err })
 		})
 }

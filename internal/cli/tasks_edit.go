@@ -91,6 +91,12 @@ func (e *edit) patch(name, plugin string) (sdk.TaskPatch, error) {
 	number("lost-after", w.lostAfter.Seconds(), &p.LostAfterSeconds)
 	whole("max-attempts", w.attempts, &p.MaxAttempts)
 	whole("priority", w.priority, &p.Priority)
+	if e.given("dry-run") {
+		p.DryRun = &w.dryRun
+	}
+	if e.given("fuel") {
+		p.Fuel = &w.fuel
+	}
 	if err := e.target(&p); err != nil {
 		return p, err
 	}

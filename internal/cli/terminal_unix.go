@@ -26,3 +26,8 @@ func hideTyping(in io.Reader) func() {
 	_ = unix.IoctlSetTermios(fd, setTerminal, &silent) // then it is shown, as without this
 	return func() { _ = unix.IoctlSetTermios(fd, setTerminal, old) }
 }
+
+func isConsole(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), getTerminal)
+	return err == nil
+}

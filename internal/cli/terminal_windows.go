@@ -21,3 +21,8 @@ func hideTyping(in io.Reader) func() {
 	_ = windows.SetConsoleMode(console, mode&^windows.ENABLE_ECHO_INPUT) // then it is shown, as without this
 	return func() { _ = windows.SetConsoleMode(console, mode) }
 }
+
+func isConsole(f *os.File) bool {
+	var mode uint32
+	return windows.GetConsoleMode(windows.Handle(f.Fd()), &mode) == nil
+}

@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 func (a *app) everyday() []*cobra.Command {
 	return []*cobra.Command{
 		a.runCommand(), a.logsCommand(), a.openCommand(), a.loginCommand(), a.contextCommand(),
-		a.bootstrapCommand(), a.benchCommand(), a.versionCommand(),
+		a.bootstrapCommand(), a.backupCommand(), a.restoreCommand(), a.benchCommand(), a.versionCommand(),
 	}
 }
 
@@ -20,6 +20,9 @@ func (a *app) things() []*cobra.Command {
 		group("plugins", "What can be run, and what an author needs", a.pluginsCommands()...),
 		group("users", "People who sign in", a.usersCommands()...),
 		group("tokens", "Your API tokens", a.tokensCommands()...),
+		group("secrets", "What plugins may use where a grant binds it", a.secretsCommands()...),
+		group("params", "Your own parameters, by category, for plugins that may know them", a.paramsCommands()...),
+		group("backups", "Backups on the server", a.backupsCommands()...),
 		group("cache", "The server's cache", a.cacheCommands()...),
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"octopus/internal/octopus"
 	"octopus/sdk"
 )
 
@@ -47,6 +48,9 @@ func (a *app) usersCreate() *cobra.Command {
 	n := sdk.NewUser{}
 	cmd := a.online("create NAME", "Make a user; the password is read from standard input", exactly("NAME"),
 		func(ctx context.Context, c *sdk.Client, args []string) (err error) {
+			if err := oneOf("role", n.Role, roles()...); err != nil {
+				return err
+			}
 			n.Username = args[0]
 			if n.Password, err = a.askSecret("Password: "); err != nil {
 				return err
@@ -62,6 +66,15 @@ func (a *app) usersCreate() *cobra.Command {
 	fs.StringVar(&n.Email, "email", "", "e-mail address")
 	fs.StringVar(&n.DisplayName, "display-name", "", "name to show")
 	return cmd
+}
+
+// roles are those that a user may have.
+func roles() []string {
+	words := make([]string, len(octopus.Roles))
+	for i, r := range octopus.Roles {
+		words[i] = string(r)
+	}
+	return words
 }
 
 func (a *app) usersEdit() *cobra.Command {
@@ -86,6 +99,11 @@ func (a *app) usersEdit() *cobra.Command {
 			}
 			if given == 0 {
 				return usagef("Nothing was named to change.")
+			}
+			if p.Role != nil {
+				if err := oneOf("role", role, roles()...); err != nil {
+					return err
+				}
 			}
 			u, err := c.UpdateUser(ctx, args[0], p)
 			if err != nil {
@@ -147,6 +165,11 @@ func (a *app) tokensCreate() *cobra.Command {
 	var ttl time.Duration
 	cmd := a.online("create", "Make an API token; it is shown once", exactly(),
 		func(ctx context.Context, c *sdk.Client, _ []string) error {
+			if n.Role != "" {
+				if err := oneOf("role", n.Role, roles()...); err != nil {
+					return err
+				}
+			}
 			n.TTLSeconds = ttl.Seconds()
 			made, err := c.CreateToken(ctx, n)
 			if err != nil {

@@ -21,12 +21,14 @@ type workFlags struct {
 	timeout, deadline         time.Duration
 	waitTTL, lostAfter        time.Duration
 	onLost                    string
+	fuel                      int64
+	dryRun                    bool
 }
 
 func (w *workFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&w.action, "action", "", "action of the plugin (default its only one)")
-	f.StringVar(&w.version, "plugin-version", "", "exact version, or a range such as ^1.2 (default the newest)")
+	f.StringVar(&w.version, "plugin-version", "", "exact version, a range such as ^1.2, or a ring: canary, early, all (default the newest of the run's ring)")
 	w.params.register(f)
 	f.StringVar(&w.target, "target", "", "any, all or agent (default any one)")
 	f.IntVar(&w.count, "count", 0, "with --target any: how many agents")
@@ -39,6 +41,8 @@ func (w *workFlags) register(cmd *cobra.Command) {
 	f.StringVar(&w.onLost, "on-lost", "", "fail or retry; retry needs an idempotent action")
 	f.IntVar(&w.attempts, "max-attempts", 0, "tries in all")
 	f.IntVar(&w.priority, "priority", 0, "higher first")
+	f.BoolVar(&w.dryRun, "dry-run", false, "record what would change something, instead of doing it")
+	f.Int64Var(&w.fuel, "fuel", 0, "how much the plugin may execute, about one unit an instruction (default what the plugin says)")
 }
 
 // targeted returns the target, as its flags imply each other: --agent is mode agent.
@@ -80,7 +84,7 @@ func (w *workFlags) work(ctx context.Context, a *app, c *sdk.Client, plugin stri
 		Plugin: plugin, Version: w.version, Action: action.Name, Params: params, Target: target,
 		TimeoutSeconds: w.timeout.Seconds(), DeadlineSeconds: w.deadline.Seconds(),
 		WaitTTLSeconds: w.waitTTL.Seconds(), LostAfterSeconds: w.lostAfter.Seconds(),
-		OnLost: w.onLost, MaxAttempts: w.attempts, Priority: w.priority,
+		OnLost: w.onLost, MaxAttempts: w.attempts, Priority: w.priority, DryRun: w.dryRun, Fuel: w.fuel,
 	}, nil
 }
 
