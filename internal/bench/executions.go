@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -32,16 +33,19 @@ type Executions struct {
 
 // ExecutionsResult is how long they took.
 type ExecutionsResult struct {
-	Plugin     string         `json:"plugin"`
-	InFlight   int            `json:"in_flight"`
-	Count      int            `json:"count"`
-	Seconds    float64        `json:"seconds"`
-	Rate       float64        `json:"per_second"`
-	Latency    Percentiles    `json:"latency"`
-	Server     *Process       `json:"server,omitempty"`
-	CPUPerUnit float64        `json:"server_cpu_ms_per_execution,omitempty"`
-	Ended      map[string]int `json:"ended"` // runs by status
-	Failures   map[string]int `json:"failures,omitempty"`
+	Plugin    string         `json:"plugin"`
+	InFlight  int            `json:"in_flight"`
+	Count     int            `json:"count"`
+	Seconds   float64        `json:"seconds"`
+	Rate      float64        `json:"per_second"`
+	Latency   Percentiles    `json:"latency"`
+	ServerCPU float64        `json:"server_cpu_ms_each"` // for each execution, where it runs on this machine; so the next three
+	AgentCPU  float64        `json:"agent_cpu_ms_each"`
+	RunnerCPU float64        `json:"runner_cpu_ms_each"`
+	ClientCPU float64        `json:"client_cpu_ms_each"`
+	Server    *Process       `json:"server,omitempty"`
+	Ended     map[string]int `json:"ended"` // runs by status
+	Failures  map[string]int `json:"failures,omitempty"`
 }
 
 func (e Executions) withDefaults() Executions {
@@ -63,8 +67,11 @@ func (e Executions) withDefaults() Executions {
 // Run puts the load on.
 func (e Executions) Run(ctx context.Context) (ExecutionsResult, error) {
 	e = e.withDefaults()
-	client := sdk.New(e.Server, e.Token, sdk.WithUserAgent("octopus-bench"), sdk.WithHTTPClient(manyConnections(e.InFlight)))
+	client := sdk.New(e.Server, e.Token, sdk.WithUserAgent("octopus-bench"), sdk.WithHTTPClient(httpClient(e.InFlight, false)))
 	defer client.Close()
+	if err := settle(ctx, e.Server); err != nil {
+		return ExecutionsResult{}, err
+	}
 	if err := each(ctx, e.Warm, e.InFlight, func(ctx context.Context, _ int) error {
 		_, err := e.one(ctx, client)
 		return err
@@ -87,7 +94,7 @@ func (e Executions) Run(ctx context.Context) (ExecutionsResult, error) {
 	var failed failures
 	var ended counter
 	var done atomic.Int64
-	process, started := startMeter(pid), time.Now()
+	process, used, started := startMeter(pid), startLedger(e.Server), time.Now()
 	_ = each(load, n, e.InFlight, func(context.Context, int) error { // its error is the end of the time
 		begun := time.Now()
 		run, err := e.one(ctx, client) // what was started is waited for
@@ -105,9 +112,8 @@ func (e Executions) Run(ctx context.Context) (ExecutionsResult, error) {
 		Plugin: e.Plugin, InFlight: e.InFlight, Count: int(done.Load()), Seconds: took, Rate: float64(done.Load()) / took,
 		Latency: latency.percentiles(), Server: process.stop(), Ended: ended.all(), Failures: failed.all(),
 	}
-	if r.Server != nil && r.Count > 0 {
-		r.CPUPerUnit = 1000 * r.Server.CPUSeconds / float64(r.Count)
-	}
+	each := used.stop().each(r.Count)
+	r.ServerCPU, r.AgentCPU, r.RunnerCPU, r.ClientCPU = each.Server, each.Agents, each.Runners, each.Client
 	return r, ctx.Err()
 }
 
@@ -120,10 +126,11 @@ func (e Executions) one(ctx context.Context, c *sdk.Client) (sdk.Run, error) {
 	return c.WaitRun(ctx, run.ID)
 }
 
-// manyConnections keeps one connection open for each request in flight.
-func manyConnections(n int) *http.Client {
+// httpClient keeps one connection open for each request in flight. insecure does not check the certificate.
+func httpClient(inFlight int, insecure bool) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = n+8, n+8
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = inFlight+8, inFlight+8
 	transport.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: insecure}
 	return &http.Client{Transport: transport}
 }

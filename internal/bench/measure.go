@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -28,6 +29,13 @@ func (s *samples) add(d time.Duration) {
 	s.mu.Unlock()
 }
 
+// reset forgets what was collected.
+func (s *samples) reset() {
+	s.mu.Lock()
+	s.list = nil
+	s.mu.Unlock()
+}
+
 // percentiles orders what was collected so far; the rank is the nearest one above.
 func (s *samples) percentiles() Percentiles {
 	s.mu.Lock()
@@ -42,6 +50,17 @@ func (s *samples) percentiles() Percentiles {
 		return milliseconds(sorted[max(0, i)])
 	}
 	return Percentiles{Count: len(sorted), P50: at(.5), P90: at(.9), P99: at(.99), Max: milliseconds(sorted[len(sorted)-1])}
+}
+
+// at is the sample of a rank between 0 and 1, in milliseconds.
+func (s *samples) at(q float64) float64 {
+	s.mu.Lock()
+	sorted := slices.Sorted(slices.Values(s.list))
+	s.mu.Unlock()
+	if len(sorted) == 0 {
+		return 0
+	}
+	return milliseconds(sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)])
 }
 
 // milliseconds keeps microseconds, which is as fine as a network allows.
@@ -70,7 +89,14 @@ func (f *failures) add(err error) {
 func (f *failures) all() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.counts
+	return maps.Clone(f.counts)
+}
+
+// reset forgets them.
+func (f *failures) reset() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.counts = nil
 }
 
 func (f *failures) total() (n int) {

@@ -80,3 +80,17 @@ func TestServerPID(t *testing.T) {
 		}
 	}
 }
+
+// TestRate: one that comes long after all others is not what the mean is about.
+func TestRate(t *testing.T) {
+	t.Parallel()
+	a := &arrivals{}
+	for i := range 198 {
+		a.after = append(a.after, time.Duration(i+1)*10*time.Second/198)
+	}
+	a.after = append(a.after, time.Minute, 2*time.Minute)
+	r := a.rate()
+	if r.MeanPerSecond < 19 || r.MeanPerSecond > 20 || r.PeakPerSecond < 19 || r.PeakPerSecond > 20 || r.PeakOverMean > 1.1 {
+		t.Errorf("%+v", r)
+	}
+}

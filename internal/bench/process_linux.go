@@ -79,16 +79,9 @@ func usage(pid int) (resident int64, cpu time.Duration, err error) {
 			resident = kb << 10
 		}
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields, err := statFields(pid)
 	if err != nil {
 		return 0, 0, err
 	}
-	// The name in parentheses may hold spaces: fields are counted from its end. utime and stime are 14 and 15.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 13 {
-		return 0, 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return resident, time.Duration(user+system) * time.Second / ticksPerSecond, nil
+	return resident, ticks(fields[11], fields[12]), nil
 }

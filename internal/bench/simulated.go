@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,13 +20,14 @@ import (
 
 	"github.com/coder/websocket"
 
+	"octopus/agent/link"
 	"octopus/internal/octopus"
 	"octopus/internal/version"
 	"octopus/internal/wire"
 )
 
-// simulated is one agent without a sandbox: it keeps a connection and sends heartbeats. It offers no slot, so that
-// it never receives work.
+// simulated is one agent without a sandbox: it keeps a connection and sends heartbeats. Most offer no slot, so that
+// they never receive work; what those with one run, only waits.
 type simulated struct {
 	fleet       *fleet
 	name        string
@@ -36,6 +36,7 @@ type simulated struct {
 	incarnation string
 	base        *url.URL
 	http        *http.Client
+	slots       int
 }
 
 func newSimulated(f *fleet, i int) (*simulated, error) {
@@ -47,10 +48,14 @@ func newSimulated(f *fleet, i int) (*simulated, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &simulated{
+	s := &simulated{
 		fleet: f, name: fmt.Sprintf("bench-%05d", i), key: key, incarnation: rand.Text(),
 		base: base, http: &http.Client{Transport: transport(base, i, f.Insecure)},
-	}, nil
+	}
+	if i < f.Work {
+		s.slots = 1
+	}
+	return s, nil
 }
 
 // transport dials loopback servers from an address of its own in 127.0.0.0/8: one source address has only 28,000
@@ -67,111 +72,76 @@ func transport(base *url.URL, i int, insecure bool) *http.Transport {
 	}
 }
 
-// enrol registers the key.
+// enrol registers the key, and waits as an agent does when the server has no room.
 func (s *simulated) enrol(ctx context.Context) error {
 	body, err := json.Marshal(wire.Enrol{
-		Token: s.fleet.Token, PublicKey: s.key.Public().(ed25519.PublicKey), Name: s.name,
-		Labels: map[string]string{"bench": "true"}, Facts: s.facts(),
+		Token: s.fleet.token, PublicKey: s.key.Public().(ed25519.PublicKey), Name: s.name,
+		Labels: map[string]string{"bench": strconv.Itoa(s.slots)}, Facts: s.facts(),
 	})
 	if err != nil {
 		return err
 	}
 	var enrolled wire.Enrolled
+	var backoff link.Backoff
 	for {
-		wait, err := s.call(ctx, http.MethodPost, wire.PathEnrol, body, &enrolled)
+		err := s.call(ctx, http.MethodPost, wire.PathEnrol, body, &enrolled)
 		if err == nil {
 			s.id = enrolled.Agent
 			s.http.CloseIdleConnections()
 			return nil
 		}
-		if wait == 0 || !pause(ctx, wait) {
+		var refused *link.Refused
+		if !errors.As(err, &refused) || refused.Permanent() || !pause(ctx, backoff.Next(err, 0, link.Window{})) {
 			return err
 		}
 	}
 }
 
 func (s *simulated) facts() octopus.Facts {
-	return octopus.Facts{Hostname: s.name, User: "bench", OS: runtime.GOOS, Arch: runtime.GOARCH, Platform: "simulated", AgentVersion: version.Version}
+	return octopus.Facts{
+		Hostname: s.name, User: "bench", OS: runtime.GOOS, Arch: runtime.GOARCH, Platform: "simulated",
+		AgentVersion: version.Version, Slots: s.slots,
+	}
 }
 
-// call makes one request. wait is the server's Retry-After, 0 without one.
-func (s *simulated) call(ctx context.Context, method, path string, body []byte, out any) (wait time.Duration, err error) {
+// call makes one request. Refusals are *link.Refused.
+func (s *simulated) call(ctx context.Context, method, path string, body []byte, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, s.base.JoinPath(path).String(), bytes.NewReader(body))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.http.Do(req)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if resp.StatusCode >= 300 {
-		return retryAfter(resp), fmt.Errorf("%s: %s", resp.Status, raw)
+		return refusal(resp, raw)
 	}
-	return 0, json.Unmarshal(raw, out)
+	return json.Unmarshal(raw, out)
 }
 
-func retryAfter(resp *http.Response) time.Duration {
+func refusal(resp *http.Response, raw []byte) error {
 	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // absent or a date: 0
-	return time.Duration(seconds) * time.Second
-}
-
-// stay keeps the agent connected until ctx ends. first is called when it is there for the first time, or never will.
-func (s *simulated) stay(ctx context.Context, gate chan struct{}, first func()) {
-	for attempt := 0; ctx.Err() == nil; attempt++ {
-		wait, err := s.session(ctx, gate, func() {
-			if first != nil {
-				first()
-				first = nil
-			} else {
-				s.fleet.reconnects.Add(1)
-			}
-		})
-		if ctx.Err() != nil {
-			break
-		}
-		if err != nil {
-			s.fleet.failed.add(err)
-		}
-		pause(ctx, max(wait, time.Second)+time.Duration(mathrand.Int64N(int64(2*time.Second))))
+	var problem struct{ Detail string }
+	if json.Unmarshal(raw, &problem) != nil || problem.Detail == "" {
+		problem.Detail = resp.Status
 	}
-	if first != nil {
-		first()
-	}
-}
-
-// session is one connection, from the nonce to its end.
-func (s *simulated) session(ctx context.Context, gate chan struct{}, welcomed func()) (wait time.Duration, err error) {
-	select {
-	case gate <- struct{}{}:
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-	started := time.Now()
-	conn, welcome, wait, err := s.connect(ctx)
-	<-gate
-	if err != nil {
-		return wait, err
-	}
-	s.fleet.connected.add(time.Since(started))
-	s.fleet.online.Add(1)
-	defer s.fleet.online.Add(-1)
-	welcomed()
-	return 0, s.beat(ctx, conn, welcome)
+	return &link.Refused{Status: resp.StatusCode, Sentence: problem.Detail, RetryAfter: time.Duration(seconds) * time.Second}
 }
 
 // connect signs, upgrades and says hello.
-func (s *simulated) connect(ctx context.Context) (*websocket.Conn, *wire.Welcome, time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+func (s *simulated) connect(ctx context.Context) (*websocket.Conn, *wire.Welcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var nonce wire.Nonce
-	if wait, err := s.call(ctx, http.MethodGet, wire.PathNonce, nil, &nonce); err != nil {
-		return nil, nil, wait, fmt.Errorf("nonce: %w", err)
+	if err := s.call(ctx, http.MethodGet, wire.PathNonce, nil, &nonce); err != nil {
+		return nil, nil, fmt.Errorf("nonce: %w", err)
 	}
 	conn, resp, err := websocket.Dial(ctx, s.base.JoinPath(wire.PathConnect).String(), &websocket.DialOptions{
 		HTTPClient: s.http, HTTPHeader: s.signed(nonce.Nonce), Subprotocols: []string{wire.Subprotocol},
@@ -179,20 +149,19 @@ func (s *simulated) connect(ctx context.Context) (*websocket.Conn, *wire.Welcome
 	})
 	s.http.CloseIdleConnections()
 	if err != nil {
-		var wait time.Duration
-		if resp != nil {
-			wait = retryAfter(resp)
-			err = fmt.Errorf("connect: %s", resp.Status)
+		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+			raw, _ := io.ReadAll(resp.Body) // what came of it is enough
+			err = refusal(resp, raw)
 		}
-		return nil, nil, wait, err
+		return nil, nil, fmt.Errorf("connect: %w", err)
 	}
 	conn.SetReadLimit(wire.MaxFrame)
 	welcome, err := s.hello(ctx, conn)
 	if err != nil {
 		conn.CloseNow()
-		return nil, nil, 0, err
+		return nil, nil, err
 	}
-	return conn, welcome, 0, nil
+	return conn, welcome, nil
 }
 
 func (s *simulated) signed(nonce string) http.Header {
@@ -208,8 +177,7 @@ func (s *simulated) signed(nonce string) http.Header {
 }
 
 func (s *simulated) hello(ctx context.Context, conn *websocket.Conn) (*wire.Welcome, error) {
-	hello := &wire.Hello{Agent: s.id, Incarnation: s.incarnation, JournalID: s.incarnation, Version: wire.Version, Facts: s.facts(), End: true}
-	if err := send(ctx, conn, hello); err != nil {
+	if err := send(ctx, conn, s.present()); err != nil {
 		return nil, fmt.Errorf("hello: %w", err)
 	}
 	for {
@@ -223,93 +191,19 @@ func (s *simulated) hello(ctx context.Context, conn *websocket.Conn) (*wire.Welc
 	}
 }
 
-// beat keeps the connection until it or ctx ends. The error says why it ended by itself.
-func (s *simulated) beat(ctx context.Context, conn *websocket.Conn, w *wire.Welcome) error {
-	session, end := context.WithCancelCause(ctx)
-	defer conn.CloseNow()
-	sent := make(chan time.Time, 1) // the heartbeat under way; the next one waits for its answer
-	listening := make(chan struct{})
-	go func() {
-		defer close(listening)
-		end(s.listen(session, conn, sent))
-	}()
-	end(s.heartbeats(session, conn, w, sent))
-	<-listening
-	if ctx.Err() != nil {
+// present is what the agent says of itself.
+func (s *simulated) present() *wire.Hello {
+	items := s.items()
+	return &wire.Hello{
+		Agent: s.id, Incarnation: s.incarnation, JournalID: s.incarnation, Version: wire.Version, Facts: s.facts(),
+		Free: max(0, s.slots-len(items)), Items: items, End: true,
+	}
+}
+
+// items is what the agent's journal holds.
+func (s *simulated) items() []wire.Item {
+	if s.slots == 0 {
 		return nil
 	}
-	return context.Cause(session)
-}
-
-// heartbeats sends them as the server asked, until ctx ends.
-func (s *simulated) heartbeats(ctx context.Context, conn *websocket.Conn, w *wire.Welcome, sent chan<- time.Time) error {
-	timer := time.NewTimer(time.Duration(w.FirstAfterMS) * time.Millisecond)
-	defer timer.Stop()
-	for seq := int64(1); ; seq++ {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timer.C:
-		}
-		select {
-		case sent <- time.Now():
-		default:
-			return errors.New("a heartbeat was not acknowledged before the next")
-		}
-		if err := send(ctx, conn, &wire.Heartbeat{Seq: seq}); err != nil {
-			return fmt.Errorf("heartbeat: %w", err)
-		}
-		timer.Reset(time.Duration(w.HeartbeatMS) * time.Millisecond)
-	}
-}
-
-// listen reads until the connection ends, and times the acknowledgements.
-func (s *simulated) listen(ctx context.Context, conn *websocket.Conn, sent <-chan time.Time) error {
-	for {
-		m, err := receive(ctx, conn)
-		if err != nil {
-			return fmt.Errorf("connection: %w", err)
-		}
-		if _, ok := m.(*wire.HeartbeatAck); ok {
-			select {
-			case at := <-sent:
-				s.fleet.heartbeats.add(time.Since(at))
-			default:
-			}
-		}
-	}
-}
-
-func send(ctx context.Context, conn *websocket.Conn, m wire.Message) error {
-	frame, err := wire.Encode(m)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	return conn.Write(ctx, websocket.MessageText, frame)
-}
-
-func receive(ctx context.Context, conn *websocket.Conn) (wire.Message, error) {
-	for {
-		_, frame, err := conn.Read(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if m, err := wire.Decode(frame); !errors.Is(err, wire.ErrUnknownType) {
-			return m, err
-		}
-	}
-}
-
-// pause waits; it reports whether ctx still lives.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return s.fleet.journal.items(s.id)
 }

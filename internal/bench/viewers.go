@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"sync"
@@ -77,13 +76,16 @@ type audience struct {
 // Run opens the streams, starts runs under them, and counts what arrives.
 func (v Viewers) Run(ctx context.Context) (ViewersResult, error) {
 	v = v.withDefaults()
-	a := &audience{Viewers: v, http: manyConnections(v.N)}
+	a := &audience{Viewers: v, http: httpClient(v.N, false)}
 	client := sdk.New(v.Server, v.Token, sdk.WithUserAgent("octopus-bench"))
 	defer client.Close()
 	if !v.API {
-		if err := a.signIn(ctx, client); err != nil {
+		door, err := signIn(ctx, client, false)
+		if err != nil {
 			return ViewersResult{}, err
 		}
+		door.CloseIdleConnections()
+		a.http.Jar = door.Jar // its cookie serves all viewers
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -117,31 +119,6 @@ func (v Viewers) Run(ctx context.Context) (ViewersResult, error) {
 		r.CPUPerUnit = 1e6 * r.Server.CPUSeconds / float64(r.Messages)
 	}
 	return r, err
-}
-
-// signIn spends a sign-in link; its cookie serves all viewers.
-func (a *audience) signIn(ctx context.Context, c *sdk.Client) error {
-	link, err := c.LoginLink(ctx)
-	if err != nil {
-		return err
-	}
-	if a.http.Jar, err = cookiejar.New(nil); err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, link.URL, nil)
-	if err != nil {
-		return err
-	}
-	res, err := a.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("sign in: %w", err)
-	}
-	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)) // so that the connection is used again
-	if res.StatusCode >= 400 {
-		return fmt.Errorf("sign in: %s", res.Status)
-	}
-	return nil
 }
 
 // view reads one stream until ctx ends.
