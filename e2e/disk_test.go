@@ -3,14 +3,18 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"octopus/e2e/harness"
 	"octopus/sdk"
@@ -56,36 +60,73 @@ func TestUnreadableDatabase(t *testing.T) {
 	}
 }
 
-// TestServerDiskFull fills the server's disk: writes are refused with a sentence, reads work, and when space is
-// back so are writes, without a restart.
+// recovery is within what time after space has returned everything goes on by itself.
+const recovery = 5 * time.Second
+
+// TestServerDiskFull fills the server's disk: writes are refused with 507 and a sentence, reads and pages work, what
+// ran meanwhile keeps its result, and within 5 s of space returning all of it goes on, without a restart.
 func TestServerDiskFull(t *testing.T) {
 	t.Parallel()
 	disk := tmpfs(t, "64m")
 	w := harness.NewIn(t, disk)
-	w.Agent("web-01", "--data", filepath.Join(t.TempDir(), "agent"))
+	agent := filepath.Join(t.TempDir(), "agent")
+	w.Agent("web-01", "--data", agent)
 	if got := w.Run(echo(map[string]any{"message": "before"})); got.Status != "succeeded" {
 		t.Fatalf("before: %s", got.Status)
 	}
+	meanwhile := w.Running(echo(map[string]any{"message": "meanwhile", "delay_seconds": 3, "log_lines": 3}))
 	ballast := fill(t, disk)
-	var refused string
+	var refused error
 	for range 2000 { // what is left of the write-ahead log takes a few
-		if _, err := w.Client.StartRun(t.Context(), echo(map[string]any{"message": strings.Repeat("x", 2000)})); err != nil {
-			refused = describe(err)
+		if _, refused = w.Client.StartRun(t.Context(), echo(map[string]any{"message": strings.Repeat("x", 2000)}), sdk.WithIdempotencyKey("")); refused != nil {
 			break
 		}
 	}
-	if !strings.Contains(refused, "full") {
-		t.Errorf("a full disk was answered with %q", refused)
+	var problem *sdk.Error
+	if !errors.As(refused, &problem) || problem.Status != http.StatusInsufficientStorage || problem.Code != "no_space" || !strings.Contains(problem.Message, "disk of the database is full") {
+		t.Errorf("a full disk was answered with %v", refused)
 	}
 	if _, err := w.Client.Agents(t.Context(), sdk.AgentFilter{}); err != nil {
 		t.Errorf("reading with a full disk: %v", err)
 	}
+	if status := statusOf(t, w, "/readyz"); status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz answers %d", status)
+	}
+	if status := statusOf(t, w, "/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz answers %d", status)
+	}
+	w.Until("the plugin that ran meanwhile has ended", func(context.Context) bool {
+		raw, _ := os.ReadFile(filepath.Join(agent, "journal"))
+		return bytes.Count(raw, []byte(`"outcome":"succeeded"`)) == 2
+	})
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.Run(echo(map[string]any{"message": "after"})); got.Status != "succeeded" {
-		t.Errorf("after: %s", got.Status)
+	back := time.Now()
+	w.Until("the server says that it is ready", func(context.Context) bool { return statusOf(t, w, "/readyz") == http.StatusOK })
+	ready := time.Since(back)
+	if _, err := w.Client.StartRun(t.Context(), echo(map[string]any{"message": "after"})); err != nil {
+		t.Errorf("writing once it is ready: %v", err)
 	}
+	got := w.Ended(meanwhile.ID)
+	all := time.Since(back)
+	if got.Status != "succeeded" || got.Executions[0].Attempt != 1 {
+		t.Errorf("what ran meanwhile: %s %+v", got.Status, got.Executions)
+	}
+	if ready > recovery || all > recovery {
+		t.Errorf("ready %s and the waiting result recorded %s after space was back, not within %s", ready, all, recovery)
+	}
+	t.Logf("ready after %s, the waiting result recorded after %s", ready, all)
+}
+
+func statusOf(t *testing.T, w *harness.World, path string) int {
+	t.Helper()
+	res, err := http.Get("http://" + w.Address + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
 }
 
 // tmpfs mounts a small disk of its own. It needs root, which CI has.

@@ -50,10 +50,12 @@ func TestHostilePlugins(t *testing.T) {
 		if x.Status != tc.status || code != tc.code {
 			t.Errorf("%s ended as %s (%+v), want %s (%s)", tc.module, x.Status, x.Reason, tc.status, tc.code)
 		}
+		checkArtifact(t, w, x.ID, tc.module)
 		if x.Response == nil || !strings.HasSuffix(x.Response.Message, ".") {
 			t.Errorf("%s left no sentence: %+v", tc.module, x.Response)
 		}
 	}
+	checkFuel(t, w)
 	if got := w.Run(echo(map[string]any{"message": "after"})); got.Status != "succeeded" {
 		t.Errorf("after: %s", got.Status)
 	}
@@ -63,6 +65,43 @@ func TestHostilePlugins(t *testing.T) {
 	sessions, err := w.Client.AgentSessions(t.Context(), "web-01")
 	if err != nil || len(sessions.Items) != 1 {
 		t.Errorf("the agent connected %d times, want once; %v", len(sessions.Items), err)
+	}
+}
+
+// checkFuel: a task's limit ends a guest that would not end for minutes, and the execution says what it used.
+func checkFuel(t *testing.T, w *harness.World) {
+	t.Helper()
+	const limit = 1_000_000
+	run := w.Run(sdk.StartRun{Work: sdk.Work{Plugin: pluginName("loop"), Action: "run", TimeoutSeconds: 600, Fuel: limit}})
+	x, err := w.Client.Execution(t.Context(), run.Executions[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.Status != "failed" || x.Reason == nil || x.Reason.Code != "out_of_fuel" || x.Usage == nil || x.Usage.Fuel != limit {
+		t.Errorf("out of fuel it ended as %s (%+v) with %+v", x.Status, x.Reason, x.Usage)
+	}
+}
+
+// checkArtifact: what was printed and is no response can be downloaded, and only that.
+func checkArtifact(t *testing.T, w *harness.World, id, module string) {
+	t.Helper()
+	head, known := map[string]string{"not_json": "hello", "stdout_flood": ""}[module]
+	list, err := w.Client.Artifacts(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !known {
+		if len(list.Items) > 0 {
+			t.Errorf("%s left %+v", module, list.Items)
+		}
+		return
+	}
+	text, code := w.Octopus("executions", "download", id, "--artifact", "invalid-response.txt")
+	if len(list.Items) != 1 || code != 0 || !strings.HasPrefix(text, head) {
+		t.Errorf("%s left %+v; exit code %d, %.100q", module, list.Items, code, text)
+	}
+	if module == "stdout_flood" && !strings.Contains(text, "more bytes are left out.") {
+		t.Errorf("%s: the end does not say that there was more: %.100q", module, text[max(len(text)-100, 0):])
 	}
 }
 
@@ -89,10 +128,11 @@ func TestModulesThatAreRefused(t *testing.T) {
 	}
 }
 
-// upload packs and publishes a module of the hostile corpus and returns its plugin's name.
-func upload(t *testing.T, w *harness.World, module string) string {
+// upload packs and publishes a module of the hostile corpus, with more lines of its manifest, and returns its plugin's
+// name.
+func upload(t *testing.T, w *harness.World, module string, more ...string) string {
 	t.Helper()
-	file, out, code := pack(t, w, module)
+	file, out, code := pack(t, w, module, more...)
 	if code == 0 {
 		out, code = w.Octopus("plugins", "upload", file)
 	}
@@ -108,7 +148,7 @@ func corpus(module string) string {
 }
 
 // pack gives a module of the hostile corpus a manifest, and returns the packed file and what the command said.
-func pack(t *testing.T, w *harness.World, module string) (file, out string, code int) {
+func pack(t *testing.T, w *harness.World, module string, more ...string) (file, out string, code int) {
 	t.Helper()
 	raw, err := os.ReadFile(corpus(module))
 	if err != nil {
@@ -125,7 +165,7 @@ actions:
   - name: run
     description: Harm
     params: {type: object}
-`, pluginName(module))
+%s`, pluginName(module), strings.Join(more, ""))
 	folder := t.TempDir()
 	file = filepath.Join(folder, "plugin.wasm")
 	for path, content := range map[string][]byte{file: raw, filepath.Join(folder, "plugin.yaml"): []byte(manifest)} {

@@ -119,16 +119,18 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // eventually runs a command until it has the exit code, for what is true a moment later: a status file is written
 // twice a second.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
-	deadline := time.Now().Add(10 * time.Second)
+	deadline, again := time.After(10*time.Second), time.NewTicker(50*time.Millisecond)
+	defer again.Stop()
 	for {
 		got, want := exitCode(ts, neg, args)
 		if got == want {
 			return
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-again.C:
+		case <-deadline:
 			ts.Fatalf("exit code %d, want %d", got, want)
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,13 +38,13 @@ type Bootstrapped struct {
 // New bootstraps and starts a server on a free port, with its plugins granted and any further flags.
 func New(t testing.TB, flags ...string) *World {
 	t.Helper()
-	return start(t, t.TempDir(), "127.0.0.1:0", flags)
+	return start(t, t.TempDir(), FreeAddress(t), flags)
 }
 
 // NewIn is [New] in a given folder.
 func NewIn(t testing.TB, folder string, flags ...string) *World {
 	t.Helper()
-	return start(t, folder, "127.0.0.1:0", flags)
+	return start(t, folder, FreeAddress(t), flags)
 }
 
 func start(t testing.TB, folder, listen string, flags []string) *World {
@@ -114,15 +116,32 @@ func (w *World) Until(what string, condition func(context.Context) bool) {
 	}
 }
 
-// FreeAddress is a loopback address that nobody listens on.
+// The ports that servers of tests listen on: below those that systems give away by themselves, so that no connection of
+// whomever takes the port of a server that was killed before it is back.
+const (
+	firstPort = 12_000
+	ports     = 18_000
+)
+
+// nextPort makes each of a process's ports another one, and begins somewhere, because other tests run beside it.
+var nextPort = func() *atomic.Int64 {
+	n := new(atomic.Int64)
+	n.Store(rand.Int64N(ports))
+	return n
+}()
+
+// FreeAddress is a loopback address that nobody listens on, and that stays so until the test listens there.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1)%ports)
+		if ln, err := net.Listen("tcp", address); err == nil {
+			ln.Close()
+			return address
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Octopus runs one command of the CLI in this world's folder and returns what it printed, its exit code included.
