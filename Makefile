@@ -14,11 +14,13 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 PKG       ?= ./...
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
+SEEDS     ?= 10000
+FIRST     ?= 1000000
 TEST_BINARY := $(if $(filter ./... ./e2e%,$(PKG)),test-binary)
 test test-race: export OCTOPUS_TEST_BINARY := $(if $(TEST_BINARY),$(CURDIR)/.cache/$(EXE))
 
 .DEFAULT_GOAL := help
-.PHONY: help run build plugins test test-race lint generate generate-check bench fuzz dist ci clean go-version test-binary
+.PHONY: help run build plugins test test-race lint generate generate-check bench chaos powercut sim seeded fuzz dist ci clean go-version test-binary
 
 help: ## list the targets
 	@echo "Octopus: make run starts everything on this machine and prints one address."
@@ -64,6 +66,29 @@ generate-check: generate ## fail when a generated file is not what is committed
 
 bench: build ## measure what docs/operations.md promises, with the machine and the commit
 	@.ci/bench
+
+# The same tests run with few cuts in `make test`; CUTS=10000 makes more.
+CUTS ?= 1000
+sim: go-version ## play 10,000 histories of a simulated Octopus (SEEDS, FIRST), all cores
+	@$(GO) test ./e2e/sim -run '^TestMany$$' -count=1 -timeout 6h -seeds=$(SEEDS) -first=$(FIRST)
+
+seeded: go-version ## check the checkers: each seeded bug must be found
+	@$(GO) test -tags seededbugs ./e2e/sim -run '^TestSeededBugs$$' -count=1 -v
+	@$(GO) test -tags seededbugs ./server/api ./server/store -run '^TestSeeded' -count=1 -v
+
+# Nine parts of the time go to one server, nine to three on one PostgreSQL, two to agents whose cable is pulled.
+# CHAOS_SEED=n repeats a plan of faults. The tag lets the servers of the test have a bus between them that loses, doubles and delays: the product has none.
+CHAOS ?= 1h
+chaos: plugins ## hurt real servers, agents, links and disks for an hour (CHAOS=10m), and judge what became of the work
+	@mkdir -p .cache && CGO_ENABLED=0 $(GO) build -tags seededbugs -o .cache/chaos-$(EXE) .
+	@OCTOPUS_TEST_BINARY=$(CURDIR)/.cache/chaos-$(EXE) CHAOS_BUS=1 CHAOS=$(CHAOS) $(GO) test ./e2e/chaos -run '^Test(One|Three|Pulled)' -count=1 -timeout 12h -v
+
+powercut: go-version ## cut the power under server and agent 1,000 times each, and let every step of their disks fail
+	@mkdir -p .cache
+	@OCTOPUS_POWERCUTS=$(CUTS) $(GO) test -count=1 -timeout 60m -run 'PowerCut|Faults|FailedSync' -v \
+		./server/store ./agent ./agent/journal ./agent/spool >.cache/powercut.log 2>&1; code=$$?; \
+		grep -E 'power cuts|cuts in|caught by|^(---|    ---) FAIL|^FAIL|^ok|wrongs' .cache/powercut.log | sed -E 's/^ +[a-z_]+\.go:[0-9]+: //' | cut -c1-160; \
+		[ $$code -eq 0 ] || echo "The whole story is in .cache/powercut.log."; exit $$code
 
 fuzz: go-version ## fuzz every decoder of outside input, FUZZTIME each
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz

@@ -29,8 +29,8 @@ func (t *table) print() {
 }
 
 // size is that of a stripped binary, less the plugins that it embeds.
-func (t *table) size(ctx context.Context, folder string) error {
-	path := filepath.Join(folder, "stripped")
+func (o *options) size(ctx context.Context) error {
+	path := filepath.Join(o.folder, "stripped")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
 	cmd.Env, cmd.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
 	if err := cmd.Run(); err != nil {
@@ -47,20 +47,27 @@ func (t *table) size(ctx context.Context, folder string) error {
 			size -= i.Size()
 		}
 	}
-	t.row("binary without plugins, as make dist builds it", "≤ 35 MB", megabytes(size))
+	o.table.row("binary without plugins, as make dist builds it", "≤ 35 MB", megabytes(size))
 	return nil
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
 
-// resident is the memory of a process in bytes, 0 where the system does not tell.
-func resident(pid int) int64 {
+// memory is what a process holds: its own, and with the pages of the executable that it has touched, which all
+// processes of the program share and the system may drop.
+func memory(pid int) string {
+	own, all := status(pid, "RssAnon:"), status(pid, "VmRSS:")
+	return fmt.Sprintf("%s of its own, %s with the executable's", megabytes(own), megabytes(all))
+}
+
+// status is a number of bytes in a process's status, 0 where the system does not tell.
+func status(pid int, field string) int64 {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(raw)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, field); ok {
 			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64) // the kernel writes numbers
 			return kb << 10
 		}

@@ -25,8 +25,9 @@ type event struct {
 	ImportPath string
 }
 
-// installed are the programs that continuous integration has: a skip for lack of one is a failure there.
-var installed = regexp.MustCompile(`(?i)postgres|chrom|nginx|gcc`)
+// installed are the programs that continuous integration has, and the mark of tests that lack anything else that it
+// has: such a skip is a failure there.
+var installed = regexp.MustCompile(`(?i)^SKIPPED:|postgres|chrom|nginx|gcc|shellcheck`)
 
 // skipLine is where a test says why it skips: "    file_test.go:12: reason".
 var skipLine = regexp.MustCompile(`^\s+\S+\.go:\d+: (.+)$`)
@@ -59,8 +60,17 @@ func main() {
 type summary struct {
 	outputs map[string][]string // by package and test
 	reasons map[string]int      // why tests were skipped
-	failed  []string
+	failed  []failure
 }
+
+// failure is a test that failed, and the first lines in which it said why.
+type failure struct {
+	test string
+	why  []string
+}
+
+// whyLines is how many lines of a failed test the end of the run repeats.
+const whyLines = 5
 
 func (s *summary) read(r io.Reader) {
 	lines := bufio.NewReader(r)
@@ -91,7 +101,7 @@ func (s *summary) take(e event) {
 		s.outputs[key] = append(s.outputs[key], e.Output)
 	case e.Test == "":
 	case e.Action == "fail":
-		s.failed = append(s.failed, key)
+		s.failed = append(s.failed, failure{key, why(s.outputs[key])})
 		fmt.Print(strings.Join(s.outputs[key], ""))
 		delete(s.outputs, key)
 	case e.Action == "skip":
@@ -112,6 +122,15 @@ func reason(output []string) string {
 	return "without a reason"
 }
 
+// why finds the first lines of a failed test that are not go test's own.
+func why(output []string) []string {
+	said := slices.DeleteFunc(slices.Clone(output), func(line string) bool {
+		line = strings.TrimSpace(line)
+		return strings.HasPrefix(line, "===") || strings.HasPrefix(line, "--- ")
+	})
+	return said[:min(len(said), whyLines)]
+}
+
 // print closes the run. It reports whether a test was skipped for lack of a program that CI has.
 func (s *summary) print() (missing bool) {
 	var parts []string
@@ -124,7 +143,10 @@ func (s *summary) print() (missing bool) {
 		fmt.Printf("SKIPPED: %s\n", strings.Join(parts, "; "))
 	}
 	if len(s.failed) > 0 {
-		fmt.Printf("FAILED: %s\n", strings.Join(s.failed, "; "))
+		fmt.Println("FAILED:")
+	}
+	for _, f := range s.failed {
+		fmt.Printf("  %s\n%s\n", f.test, strings.TrimRight(strings.Join(f.why, ""), "\n"))
 	}
 	return missing
 }
