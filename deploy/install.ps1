@@ -9,6 +9,8 @@ param(
     [string]$Server = '@URL@',
     [string]$Policy = '',
     [string]$CAFile = '',
+    [ValidateSet('', 'auto', 'websocket', 'http')][string]$Transport = '',
+    [switch]$AllowScripts,
     [switch]$Insecure,
     [switch]$NoService,
     [switch]$Uninstall
@@ -76,6 +78,8 @@ if ($Token) { Set-Content -Path $tokenFile -Value $Token -Encoding ascii }
 $arguments = @('agent', 'install', '--server', $Server, '--data', (Join-Path $data 'agent'), '--token-file', $tokenFile)
 if ($Policy) { $arguments += @('--policy', $Policy) }
 if ($CAFile) { $arguments += @('--ca-file', $CAFile) }
+if ($Transport) { $arguments += @('--transport', $Transport) }
+if ($AllowScripts) { $arguments += '--allow-scripts' }
 if ($Insecure) { $arguments += '--insecure' }
 if ($NoService) {
     Write-Host "Start the agent with: $program $(($arguments | Where-Object { $_ -ne 'install' }) -join ' ')"

@@ -14,6 +14,8 @@
 #   --slots N           executions at a time
 #   --ca-file FILE      further authorities to trust for the server (PEM)
 #   --policy FILE       what this machine's owner allows
+#   --transport MODE    auto, websocket or http: how the server is reached
+#   --allow-scripts     let plugins that were granted it run scripts here, outside the sandbox, as the agent's user
 #   --insecure          accept plain http to a server on another machine
 #   --no-service        install the program only
 #   --uninstall         remove service and program; the data stays
@@ -46,14 +48,14 @@ add() {
 while [ $# -gt 0 ]; do
 	option=$1
 	case $option in
-	--insecure | --no-service | --uninstall) ;;
-	--token | --token-file | --server | --name | --label | --slots | --ca-file | --policy)
+	--insecure | --allow-scripts | --no-service | --uninstall) ;;
+	--token | --token-file | --server | --name | --label | --slots | --ca-file | --policy | --transport)
 		[ $# -ge 2 ] || fail "$option needs a value."
 		value=$2
 		shift
 		;;
 	--help | -h)
-		say "Usage: sh install.sh --token TOKEN [--name NAME] [--label KEY=VALUE] [--slots N] [--insecure]"
+		say "Usage: sh install.sh --token TOKEN [--name NAME] [--label KEY=VALUE] [--slots N] [--transport auto|websocket|http] [--allow-scripts] [--insecure]"
 		exit 0
 		;;
 	*) fail "$option is not an option. See --help." ;;
@@ -64,6 +66,14 @@ while [ $# -gt 0 ]; do
 	--token-file) token_file=$value ;;
 	--server) server=${value%/} ;;
 	--insecure) insecure=yes ;;
+	--allow-scripts)
+		extra="$extra $option"
+		plain="$plain $option"
+		;;
+	--transport)
+		case $value in auto | websocket | http) ;; *) fail "--transport is auto, websocket or http." ;; esac
+		add "$option" "$value"
+		;;
 	--no-service) service='' ;;
 	--uninstall) uninstall=yes ;;
 	*) add "$option" "$value" ;;
