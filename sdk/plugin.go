@@ -49,27 +49,6 @@ type PluginVersion struct {
 	SignedBy  []string `json:"signed_by,omitempty" doc:"The keys that signed it; of a single version only."`
 }
 
-// Grant is what an administrator allows one plugin digest to do.
-type Grant struct {
-	Digest       string          `json:"digest"`
-	Plugin       string          `json:"plugin,omitempty"`
-	Version      string          `json:"version,omitempty"`
-	Capabilities json.RawMessage `json:"capabilities"`
-	GrantedBy    string          `json:"granted_by,omitempty"`
-	GrantedAt    time.Time       `json:"granted_at"`
-	Missing      []string        `json:"missing,omitempty" doc:"Which secrets it may use and nobody stored, a sentence each. Not in lists."`
-}
-
-// NewGrant is the body of POST /grants.
-type NewGrant struct {
-	Plugin       string          `json:"plugin" minLength:"1" maxLength:"64"`
-	Version      string          `json:"version,omitempty" maxLength:"64" doc:"Left out: the newest."`
-	Capabilities json.RawMessage `json:"capabilities,omitempty" doc:"At most what the manifest asks for. Left out: all that it asks for."`
-	// Secrets says which stored secret is meant by a name of the manifest. Defaults to what was bound before, or the
-	// same name.
-	Secrets map[string]string `json:"secrets,omitempty" doc:"Which stored secret is meant, by the name in the manifest. Left out: as before, or the same name."`
-}
-
 // Plugins lists the plugins with their newest version.
 func (c *Client) Plugins(ctx context.Context) (page Page[Plugin], err error) {
 	err = c.do(ctx, "GET", "/plugins", nil, nil, &page)
@@ -86,6 +65,22 @@ func (c *Client) Plugin(ctx context.Context, name string) (p Plugin, err error) 
 func (c *Client) PluginVersion(ctx context.Context, name, version string) (v PluginVersion, err error) {
 	err = c.do(ctx, "GET", path("plugins", name, "versions", version), nil, nil, &v)
 	return v, err
+}
+
+// VersionAgent is an agent that fetched a version of a plugin, or ran it lately.
+type VersionAgent struct {
+	AgentID   string    `json:"agent_id"`
+	AgentName string    `json:"agent_name"`
+	Fetches   int64     `json:"fetches,omitempty" doc:"How often it downloaded the module."`
+	FetchedAt time.Time `json:"fetched_at,omitzero" doc:"The last time. Left out: never."`
+	Runs      int64     `json:"runs,omitempty" doc:"How many of the newest 5,000 executions of the plugin it ran with this version."`
+	RanAt     time.Time `json:"ran_at,omitzero" doc:"When the last of them ended, or began. Left out: none did."`
+}
+
+// VersionAgents lists the agents that fetched a version, or ran it lately; the latest first.
+func (c *Client) VersionAgents(ctx context.Context, name, version string, l List) (page Page[VersionAgent], err error) {
+	err = c.do(ctx, "GET", path("plugins", name, "versions", version, "agents"), l.values(), nil, &page)
+	return page, err
 }
 
 // UploadPlugin publishes a packed module (octopus plugins pack). It may do nothing until it is granted.
@@ -108,21 +103,4 @@ func (c *Client) EnablePlugin(ctx context.Context, name, version string, enabled
 // ChangeVersion moves one version through its life: enable, disable, deprecate or revoke, which is for good.
 func (c *Client) ChangeVersion(ctx context.Context, name, version, verb string) error {
 	return c.do(ctx, "POST", path("plugins", name, "versions", version, verb), nil, nil, nil)
-}
-
-// Grants lists what administrators allowed.
-func (c *Client) Grants(ctx context.Context) (page Page[Grant], err error) {
-	err = c.do(ctx, "GET", "/grants", nil, nil, &page)
-	return page, err
-}
-
-// Grant allows a plugin version to do something; it replaces what was granted before.
-func (c *Client) Grant(ctx context.Context, g NewGrant, options ...CallOption) (grant Grant, err error) {
-	err = c.do(ctx, "POST", "/grants", nil, g, &grant, options...)
-	return grant, err
-}
-
-// RevokeGrant takes everything away that a digest was allowed.
-func (c *Client) RevokeGrant(ctx context.Context, digest string) error {
-	return c.do(ctx, "DELETE", path("grants", digest), nil, nil, nil)
 }

@@ -10,6 +10,7 @@ import (
 type Plugins struct {
 	Page
 	Search string
+	Here   string // the address, for what leads back
 	Rows   []PluginRow
 }
 
@@ -44,8 +45,24 @@ type Plugin struct {
 
 	Config *PluginConfig // nil: the version takes none
 
+	Agents     []octopus.VersionAgent // that use the version, the latest first
+	MoreAgents bool                   // there are others
+
 	Fetches map[string]octopus.Fetches // by digest
 	History []octopus.PluginEvent      // the newest first
+}
+
+// newer is the newest published version where an older one is shown, else "".
+func (m Plugin) newer() string {
+	for _, v := range m.Plugin.Versions { // newest first
+		if v.Version == m.Version.Version {
+			return ""
+		}
+		if v.Status == octopus.VersionPublished {
+			return v.Version
+		}
+	}
+	return ""
 }
 
 // PluginAction is one thing that the plugin does.

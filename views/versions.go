@@ -1,12 +1,20 @@
 package views
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"octopus/internal/octopus"
 )
+
+// versionHref is the page of a plugin that shows one version. A build has a plus, which an address reads as a space.
+func versionHref(plugin, version string) templ.SafeURL {
+	return href("/plugins/%s?version=%s", url.PathEscape(plugin), url.QueryEscape(version))
+}
 
 // VersionRow is a version on its plugin's page, and what an administrator may do with it now.
 type VersionRow struct {
@@ -86,5 +94,9 @@ func rollBackQuestion(m Plugin, v VersionRow) string {
 			above = append(above, other.Version)
 		}
 	}
-	return "Roll back to " + v.Version + "? New runs of " + m.Plugin.Name + " get it from now on, and " + strings.Join(above, ", ") + " is held until you resume it. What runs already goes on."
+	held := strings.Join(above, ", ") + " is held until you resume it."
+	if len(above) > 1 {
+		held = strings.Join(above, ", ") + " are held until you resume them."
+	}
+	return "Roll back to " + v.Version + "? New runs of " + m.Plugin.Name + " get it from now on, and " + held + " What runs already goes on."
 }

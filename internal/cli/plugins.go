@@ -18,7 +18,7 @@ func (a *app) pluginsCommands() []*cobra.Command {
 	return append(append([]*cobra.Command{
 		a.pluginsList(), a.pluginsGet(), a.pluginsConfig(), a.pluginsUpload(),
 		a.pluginsSwitch("enable", "Let plugins run", true), a.pluginsSwitch("disable", "Keep plugins from running", false),
-		a.pluginsGrant(), a.pluginsRevoke(),
+		a.pluginsGrant(), a.pluginsRevoke(), a.pluginsGrants(), a.pluginsAgents(),
 	}, append(a.reviewCommands(), a.ringCommands()...)...), a.localPluginCommands()...)
 }
 
@@ -104,83 +104,5 @@ func (a *app) pluginsUpload() *cobra.Command {
 			})
 		})
 	ringFlag(cmd, &ring)
-	return cmd
-}
-
-// pluginsSwitch enables or disables plugins, or one version of one. It stops at the first that fails.
-func (a *app) pluginsSwitch(verb, short string, enabled bool) *cobra.Command {
-	var version string
-	cmd := a.online(verb+" PLUGIN...", short, atLeastOne("PLUGIN"),
-		func(ctx context.Context, c *sdk.Client, args []string) error {
-			if version != "" && len(args) > 1 {
-				return usagef("--version is of one plugin, and there are %d.", len(args))
-			}
-			for _, name := range args {
-				if err := c.EnablePlugin(ctx, name, version, enabled); err != nil {
-					return err
-				}
-				fmt.Fprintf(a.Err, "%s: %sd\n", strings.TrimSpace(name+" "+version), verb)
-			}
-			return nil
-		})
-	cmd.Flags().StringVar(&version, "version", "", "one version only")
-	return cmd
-}
-
-func (a *app) pluginsGrant() *cobra.Command {
-	var version, capabilities string
-	var secrets map[string]string
-	cmd := a.online("grant PLUGIN", "Allow a plugin what it asks for, or less", exactly("PLUGIN"),
-		func(ctx context.Context, c *sdk.Client, args []string) error {
-			g := sdk.NewGrant{Plugin: args[0], Version: version, Secrets: secrets}
-			if capabilities != "" {
-				raw, err := readArgument(a.In, capabilities)
-				if err != nil {
-					return err
-				}
-				if !json.Valid(raw) {
-					return usagef("--capabilities must be JSON such as '{\"http\": {\"hosts\": [\"example.com\"]}}'.")
-				}
-				g.Capabilities = raw
-			}
-			made, err := c.Grant(ctx, g)
-			if err != nil {
-				return err
-			}
-			for _, missing := range made.Missing {
-				fmt.Fprintln(a.Err, missing)
-			}
-			return a.print(made, func(t *tabwriter.Writer) {
-				row(t, "Plugin", made.Plugin+" "+made.Version)
-				row(t, "Digest", made.Digest)
-				row(t, "Granted", string(compact(made.Capabilities)))
-			})
-		})
-	cmd.Flags().StringVar(&version, "version", "", "one version (default the newest)")
-	cmd.Flags().StringVar(&capabilities, "capabilities", "", "less than it asks for, as JSON: '{…}', @file or -")
-	cmd.Flags().StringToStringVar(&secrets, "secret", nil, "which stored secret is meant, as in api_token=jira-token; may be repeated (default as before, or the same name)")
-	return cmd
-}
-
-func (a *app) pluginsRevoke() *cobra.Command {
-	var version string
-	cmd := a.online("revoke PLUGIN", "Take back what a plugin was granted", exactly("PLUGIN"),
-		func(ctx context.Context, c *sdk.Client, args []string) error {
-			p, err := c.Plugin(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			for _, v := range p.Versions {
-				if v.Grant == nil || version != "" && v.Version != version {
-					continue
-				}
-				if err := c.RevokeGrant(ctx, v.Digest); err != nil {
-					return err
-				}
-				fmt.Fprintf(a.Err, "%s %s: revoked\n", p.Name, v.Version)
-			}
-			return nil
-		})
-	cmd.Flags().StringVar(&version, "version", "", "one version only (default every version)")
 	return cmd
 }

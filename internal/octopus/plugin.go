@@ -61,14 +61,6 @@ type PluginVersion struct {
 	Signatures []Signature // when it is published; reads leave it out: see store.Signatures
 }
 
-// Grant is what an administrator allows a plugin digest to do.
-type Grant struct {
-	Digest       string
-	Capabilities json.RawMessage // spec.Capabilities
-	GrantedBy    string
-	GrantedAt    time.Time
-}
-
 // CacheEntry is one entry that plugins share through the server.
 type CacheEntry struct {
 	Region    string // "plugin data" or "broadcast"
@@ -80,3 +72,21 @@ type CacheEntry struct {
 
 // Fetches is how often agents downloaded a module.
 type Fetches struct{ Downloads, Agents int64 }
+
+// VersionAgent is an agent that fetched a version of a plugin, or ran it lately.
+type VersionAgent struct {
+	AgentID   string
+	AgentName string
+	Fetches   int64     // how often it downloaded the module
+	FetchedAt time.Time // the last time; zero: never
+	Runs      int64     // how often it ran it, among the newest executions of the plugin
+	RanAt     time.Time // the last time of those; zero: none
+}
+
+// UsedAt is when the agent had to do with the version for the last time.
+func (a VersionAgent) UsedAt() time.Time {
+	if a.RanAt.After(a.FetchedAt) {
+		return a.RanAt
+	}
+	return a.FetchedAt
+}

@@ -1,5 +1,9 @@
 package spec
 
+// CapabilityNames are the members of [Capabilities], as they stand in a
+// manifest.
+var CapabilityNames = []string{"http", "net", "host", "secrets", "kv", "files", "env", "exec", "script", "user_params"}
+
 // Capabilities are what a plugin may do beyond computing. The zero value is
 // nothing, which is also the default.
 type Capabilities struct {
@@ -65,6 +69,33 @@ type File struct {
 type Script struct {
 	Interpreters []string `json:"interpreters"`
 	Reason       string   `json:"reason,omitempty"`
+}
+
+// Has says whether c holds anything of a capability, by its name.
+func (c Capabilities) Has(name string) bool {
+	switch name {
+	case "http":
+		return c.HTTP != nil
+	case "net":
+		return c.Net != nil
+	case "host":
+		return len(c.Host) > 0
+	case "secrets":
+		return len(c.Secrets) > 0
+	case "kv":
+		return c.KV != nil
+	case "files":
+		return len(c.Files) > 0
+	case "env":
+		return len(c.Env) > 0
+	case "exec":
+		return len(c.Exec) > 0
+	case "script":
+		return c.Script != nil
+	case "user_params":
+		return len(c.UserParams) > 0
+	}
+	return false
 }
 
 // Unsandboxed says whether something of c runs outside the sandbox, as a

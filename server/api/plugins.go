@@ -39,10 +39,6 @@ func toVersion(v octopus.PluginVersion) sdk.PluginVersion {
 	return out
 }
 
-func toGrant(g octopus.Grant) sdk.Grant {
-	return sdk.Grant{Digest: g.Digest, Capabilities: g.Capabilities, GrantedBy: g.GrantedBy, GrantedAt: utc(g.GrantedAt)}
-}
-
 func (a *API) listPlugins(ctx context.Context, _ *struct{}) (*list[sdk.Plugin], error) {
 	plugins, err := a.store.Plugins(ctx)
 	if err != nil {
@@ -126,6 +122,30 @@ func (a *API) getVersion(ctx context.Context, in *VersionName) (*one[sdk.PluginV
 	return &one[sdk.PluginVersion]{Body: out[0]}, err
 }
 
+type listVersionAgentsInput struct {
+	VersionName
+	Paged
+}
+
+func (a *API) listVersionAgents(ctx context.Context, in *listVersionAgentsInput) (*list[sdk.VersionAgent], error) {
+	if _, err := a.plugin(ctx, in.Name); err != nil {
+		return nil, err
+	}
+	v, err := a.store.Version(ctx, in.Name, in.Version)
+	if err != nil {
+		return nil, err
+	}
+	p := in.page()
+	p.Descending = true
+	agents, next, err := a.store.VersionAgents(ctx, v, p)
+	if err != nil {
+		return nil, err
+	}
+	return page(agents, next, func(g octopus.VersionAgent) sdk.VersionAgent {
+		return sdk.VersionAgent{AgentID: g.AgentID, AgentName: g.AgentName, Fetches: g.Fetches, FetchedAt: utc(g.FetchedAt), Runs: g.Runs, RanAt: utc(g.RanAt)}
+	}), nil
+}
+
 type rawUpload struct {
 	Ring    string `query:"ring" enum:"canary,early,all" doc:"Which runs get it. Left out: as the server's setting plugins.ring says."`
 	RawBody []byte `contentType:"application/wasm" doc:"A packed module, as octopus plugins pack makes it."`
@@ -141,110 +161,4 @@ func (a *API) uploadPlugin(ctx context.Context, in *rawUpload) (*created[sdk.Plu
 	}
 	replay := v.CreatedAt.Before(before.Truncate(1000))
 	return made(Prefix+"/plugins/"+v.Plugin+"/versions/"+v.Version, replay, toVersion(v)), nil
-}
-
-type enablePluginInput struct {
-	PluginName
-	Verb string `path:"verb" enum:"enable,disable"`
-}
-
-func (a *API) enablePlugin(ctx context.Context, in *enablePluginInput) (*struct{}, error) {
-	caller, _ := auth.FromContext(ctx)
-	return nil, a.catalog.SetEnabled(ctx, in.Name, in.Verb == "enable", caller.Username)
-}
-
-type enableVersionInput struct {
-	VersionName
-	Verb string `path:"verb" enum:"enable,disable,deprecate,revoke,hold,resume"`
-}
-
-var versionStatus = map[string]octopus.VersionStatus{
-	"enable": octopus.VersionPublished, "disable": octopus.VersionDisabled,
-	"deprecate": octopus.VersionDeprecated, "revoke": octopus.VersionRevoked,
-}
-
-func (a *API) enableVersion(ctx context.Context, in *enableVersionInput) (*struct{}, error) {
-	caller, _ := auth.FromContext(ctx)
-	switch in.Verb {
-	case "hold":
-		return nil, a.catalog.Hold(ctx, in.Name, in.Version, "", caller.Username)
-	case "resume":
-		return nil, a.catalog.Resume(ctx, in.Name, in.Version, caller.Username)
-	}
-	return nil, a.catalog.SetStatus(ctx, in.Name, in.Version, versionStatus[in.Verb], caller.Username)
-}
-
-func (a *API) listGrants(ctx context.Context, _ *struct{}) (*list[sdk.Grant], error) {
-	grants, err := a.store.Grants(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return page(grants, "", toGrant), nil
-}
-
-// grant is safe to repeat: it replaces what was granted before.
-func (a *API) grant(ctx context.Context, in *struct{ Body sdk.NewGrant }) (*created[sdk.Grant], error) {
-	v, err := a.grantable(ctx, in.Body.Plugin, in.Body.Version)
-	if err != nil {
-		return nil, err
-	}
-	caller, _ := auth.FromContext(ctx)
-	var caps spec.Capabilities
-	if len(in.Body.Capabilities) == 0 {
-		if caps, err = a.catalog.Bound(ctx, v); err != nil {
-			return nil, err
-		}
-	} else if json.Unmarshal(in.Body.Capabilities, &caps) != nil {
-		return nil, octopus.InvalidField("/capabilities", "The capabilities must be written as in a manifest: see docs/plugins.md.")
-	}
-	if caps, err = a.catalog.Bind(ctx, caps, in.Body.Secrets); err != nil {
-		return nil, err
-	}
-	if err := a.catalog.Grant(ctx, v.Digest, caps, caller.Username); err != nil {
-		return nil, err
-	}
-	out, err := a.getGrant(ctx, &grantDigest{v.Digest})
-	if err != nil {
-		return nil, err
-	}
-	return made(Prefix+"/grants/"+v.Digest, false, out.Body), nil
-}
-
-// grantable finds a version also where it is disabled: one grants before one enables.
-func (a *API) grantable(ctx context.Context, name, version string) (octopus.PluginVersion, error) {
-	p, err := a.plugin(ctx, name)
-	if err != nil {
-		return octopus.PluginVersion{}, err
-	}
-	for _, v := range p.Versions {
-		if version == "" || v.Version == version {
-			return v, nil
-		}
-	}
-	return a.catalog.Resolve(ctx, name, version)
-}
-
-type grantDigest struct {
-	Digest string `path:"digest" maxLength:"80"`
-}
-
-func (a *API) getGrant(ctx context.Context, in *grantDigest) (*one[sdk.Grant], error) {
-	v, err := a.store.VersionByDigest(ctx, in.Digest)
-	if err != nil {
-		return nil, err
-	}
-	if v.Grant == nil {
-		return nil, octopus.Errorf(octopus.CodeNotFound, "Nothing was granted to %s %s yet.", v.Plugin, v.Version)
-	}
-	out := &one[sdk.Grant]{Body: *toVersion(v).Grant}
-	out.Body.Missing = a.catalog.MissingSecrets(ctx, v, "")
-	return out, nil
-}
-
-func (a *API) revokeGrant(ctx context.Context, in *grantDigest) (*struct{}, error) {
-	if _, err := a.store.VersionByDigest(ctx, in.Digest); err != nil {
-		return nil, err
-	}
-	caller, _ := auth.FromContext(ctx)
-	return nil, a.catalog.Revoke(ctx, in.Digest, caller.Username)
 }

@@ -148,7 +148,7 @@ func TestPlugins(t *testing.T) {
 	if err != nil || grant.Digest != digest || grant.GrantedBy != "ada" || grant.Version != "1.0.0" {
 		t.Errorf("%v %+v", err, grant)
 	}
-	if list, err := w.client.Grants(t.Context()); err != nil || len(list.Items) != 1 {
+	if list, err := w.client.Grants(t.Context(), sdk.GrantFilter{}); err != nil || len(list.Items) != 1 {
 		t.Errorf("%v %+v", err, list)
 	}
 	if err := w.client.RevokeGrant(t.Context(), digest); err != nil {

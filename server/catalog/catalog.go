@@ -106,37 +106,6 @@ func (c *Catalog) Module(ctx context.Context, digest string) ([]byte, error) {
 	return c.store.Module(ctx, digest)
 }
 
-// SetEnabled says whether new runs may use the plugin at all.
-func (c *Catalog) SetEnabled(ctx context.Context, name string, enabled bool, by string) error {
-	if err := c.store.SetPluginEnabled(ctx, name, enabled, by); err != nil {
-		return c.suggest(ctx, name, err)
-	}
-	c.changed()
-	c.log.Info("plugin switched", "plugin", name, "enabled", enabled, "by", by)
-	return nil
-}
-
-// SetStatus moves one version through its life. A revoked version stays
-// revoked: publish another one.
-func (c *Catalog) SetStatus(ctx context.Context, name, version string, status octopus.VersionStatus, by string) error {
-	v, err := c.exact(ctx, name, version)
-	if err != nil {
-		return err
-	}
-	switch v.Status {
-	case status:
-		return nil
-	case octopus.VersionRevoked:
-		return octopus.Errorf(octopus.CodeConflict, "%s %s was revoked for good; upload a new version instead.", name, version)
-	}
-	if err := c.store.SetVersionStatus(ctx, name, version, status, by); err != nil {
-		return err
-	}
-	c.changed()
-	c.log.Info("plugin version changed", "plugin", name, "version", version, "status", string(status), "by", by)
-	return nil
-}
-
 // changed drops what was cached, on every server.
 func (c *Catalog) changed() { c.cache.Invalidate(cache.Plugins, "") }
 

@@ -7,10 +7,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"octopus/internal/octopus"
 	"octopus/sdk/spec"
 	"octopus/server/cache"
+	"octopus/server/store"
 )
 
 // Grant allows a digest to do what caps says; it replaces an earlier grant.
@@ -131,4 +133,72 @@ func granted(v octopus.PluginVersion) (caps spec.Capabilities) {
 		return spec.Capabilities{}
 	}
 	return caps
+}
+
+// Granted is a version in the list of grants, and what its grant is good for.
+type Granted struct {
+	octopus.PluginVersion
+	State  octopus.GrantState
+	Allows []string // what it may do, a phrase each, as in "http to any host"
+}
+
+// GrantFilter narrows the list of grants. Zero fields do not.
+type GrantFilter struct {
+	store.GrantFilter
+	Capability string // one of spec.CapabilityNames
+	State      octopus.GrantState
+}
+
+// Grants lists what digests were allowed, in the order of the decisions.
+func (c *Catalog) Grants(ctx context.Context, f GrantFilter, p store.Page) (out []Granted, next string, err error) {
+	if f.Capability != "" && !slices.Contains(spec.CapabilityNames, f.Capability) {
+		return nil, "", octopus.InvalidField("capability", "There is no capability of this name; there is: %s.", strings.Join(spec.CapabilityNames, ", "))
+	}
+	if f.State != "" && !slices.Contains(octopus.GrantStates, f.State) {
+		return nil, "", octopus.InvalidField("state", "The state of a grant is in_force, older or revoked.")
+	}
+	f.Keep = func(v *octopus.PluginVersion) bool {
+		if f.Capability != "" {
+			if o, err := c.ofGrant(*v); err != nil || !o.effective.Has(f.Capability) {
+				return false
+			}
+		}
+		return f.State == "" || c.grantState(ctx, *v) == f.State
+	}
+	versions, next, err := c.store.GrantedVersions(ctx, f.GrantFilter, p)
+	for _, v := range versions {
+		g := Granted{PluginVersion: v, State: c.grantState(ctx, v)}
+		if o, err := c.ofGrant(v); err == nil { // what cannot be read grants nothing
+			g.Allows = o.effective.Missing(spec.Capabilities{})
+		}
+		out = append(out, g)
+	}
+	return out, next, err
+}
+
+// grantState says what the grant of a version is good for.
+func (c *Catalog) grantState(ctx context.Context, v octopus.PluginVersion) octopus.GrantState {
+	o, err := c.ofGrant(v)
+	if err == nil && len(o.missing) > 0 && len(o.effective.Missing(spec.Capabilities{})) == 0 {
+		return octopus.GrantRevoked
+	}
+	if usable(v) != nil {
+		return octopus.GrantOlder
+	}
+	p, err := c.plugin(ctx, v.Plugin)
+	if err != nil {
+		return octopus.GrantInForce
+	}
+	shares, _ := c.sharesOf(ctx, p, "") // nothing that runs may get is nothing newer
+	newer := false
+	for _, s := range shares {
+		if s.Version.Digest == v.Digest {
+			return octopus.GrantInForce
+		}
+		newer = newer || compare(s.Version.Version, v.Version) >= 0
+	}
+	if newer {
+		return octopus.GrantOlder
+	}
+	return octopus.GrantInForce
 }

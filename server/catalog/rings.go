@@ -25,7 +25,10 @@ func (c *Catalog) Shares(ctx context.Context, name, wish string) ([]Share, error
 	if err != nil {
 		return nil, err
 	}
-	var out []Share
+	return c.sharesOf(ctx, p, wish)
+}
+
+func (c *Catalog) sharesOf(ctx context.Context, p octopus.Plugin, wish string) (out []Share, err error) {
 	for i, ring := range octopus.Rings {
 		points := ring.Share()
 		if i > 0 {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -213,65 +212,4 @@ func (s *Store) changePlugin(ctx context.Context, e octopus.PluginEvent, query s
 		t.hintPlugin(e.Plugin)
 		return s.fail("plugin", err)
 	})
-}
-
-// PutGrant allows a plugin digest what the grant says, replacing what was granted before.
-func (s *Store) PutGrant(ctx context.Context, g octopus.Grant) error {
-	return s.write(ctx, func(t *tx) error {
-		if g.GrantedAt.IsZero() {
-			g.GrantedAt = t.now
-		}
-		_, err := t.exec(`INSERT INTO grants (digest, capabilities, granted_by, granted_at) VALUES (?, ?, ?, ?)
-ON CONFLICT (digest) DO UPDATE SET capabilities = excluded.capabilities, granted_by = excluded.granted_by, granted_at = excluded.granted_at`,
-			g.Digest, clean(string(g.Capabilities)), clean(g.GrantedBy), micros(g.GrantedAt))
-		if err == nil {
-			err = t.grantEvent(g)
-		}
-		t.hintPlugin("")
-		return s.fail("grant", err)
-	})
-}
-
-// grantEvent notes a grant in the history of the plugin that it is about. An empty one takes everything away.
-func (t *tx) grantEvent(g octopus.Grant) error {
-	v, err := scanVersion(t.row(context.Background(), selectVersions+" WHERE plugin_versions.digest = ?", g.Digest))
-	if isNoRow(err) {
-		return nil
-	}
-	e := octopus.PluginEvent{Plugin: v.Plugin, Version: v.Version, Digest: g.Digest, Kind: octopus.PluginGranted, Actor: g.GrantedBy, Message: string(g.Capabilities)}
-	var asks struct{ Capabilities json.RawMessage }
-	if err == nil {
-		err = json.Unmarshal(v.Manifest, &asks)
-	}
-	if e.Message == "{}" {
-		e.Message = ""
-		if len(asks.Capabilities) > 0 { // else it is all that is asked for
-			e.Kind = octopus.PluginGrantRevoked
-		}
-	}
-	if err == nil {
-		err = t.pluginEvent(e)
-	}
-	return err
-}
-
-// DeleteGrant takes back what was granted to a digest.
-func (s *Store) DeleteGrant(ctx context.Context, digest string) error {
-	return s.write(ctx, func(t *tx) error {
-		n, err := t.exec("DELETE FROM grants WHERE digest = ?", digest)
-		if err == nil && n == 0 {
-			return octopus.Errorf(octopus.CodeNotFound, "Nothing is granted to %q.", digest)
-		}
-		t.hintPlugin("")
-		return s.fail("grant", err)
-	})
-}
-
-// Grants lists every grant, the newest first.
-func (s *Store) Grants(ctx context.Context) ([]octopus.Grant, error) {
-	grants, err := list(ctx, s.reads, func(row scanner) (g octopus.Grant, err error) {
-		err = row.Scan(&g.Digest, rawInto{&g.Capabilities}, &g.GrantedBy, timeInto{&g.GrantedAt})
-		return g, err
-	}, "SELECT digest, capabilities, granted_by, granted_at FROM grants ORDER BY granted_at DESC")
-	return grants, s.fail("grants", err)
 }

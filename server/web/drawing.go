@@ -57,6 +57,8 @@ func (d *drawing) draw(c change) []frame {
 		frames, err = d.agent(c.id)
 	case changedTask:
 		frames, err = d.task(c.id)
+	case changedPlugin:
+		frames, err = d.plugin(c.id)
 	case changedLogs:
 		frames, err = d.logs(c.id)
 	case changedOverview:

@@ -34,6 +34,7 @@ const (
 	changedRun       = "run"
 	changedAgent     = "agent"
 	changedTask      = "task"
+	changedPlugin    = "plugin" // "": one that is not known, or what belongs to none
 	changedLogs      = "logs"
 	changedOverview  = "overview"
 )
@@ -251,6 +252,8 @@ func (l *live) hinted(h bus.Hint) bool {
 		l.note(true, change{changedAgent, id})
 	case "tasks":
 		l.note(true, change{changedTask, id})
+	case "plugins":
+		l.note(true, change{changedPlugin, id})
 	default:
 		return false
 	}

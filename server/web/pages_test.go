@@ -73,6 +73,7 @@ func TestEveryPage(t *testing.T) {
 		"/agents/" + agent.ID:              "What ran here",
 		"/plugins":                         "not granted",
 		"/plugins/all-kinds":               "http to any host",
+		"/grants":                          "Nothing was granted",
 		"/users":                           "the-admin",
 		"/users/" + user.ID:                "Deactivate",
 		"/profile":                         "API tokens",
@@ -160,7 +161,7 @@ func TestRoles(t *testing.T) {
 	for _, path := range []string{
 		"/run", "/tasks", "/tasks/nightly/run", "/tasks/nightly/delete", "/runs/" + one.ID + "/cancel", "/runs/" + one.ID + "/retry",
 		"/agents/" + agent.ID + "/disable", "/agents/" + agent.ID + "/remove", "/agents/new", "/plugins/all-kinds/grant",
-		"/plugins/all-kinds/disable", "/users", "/system/cache/clear",
+		"/plugins/all-kinds/disable", "/plugins/switch", "/plugins/restore", "/grants/sha256:0/revoke", "/users", "/system/cache/clear",
 	} {
 		viewer.post(path, "plugin", "all-kinds", "version", "").has(t, http.StatusForbidden, "This needs the role")
 	}

@@ -2,8 +2,11 @@ package web
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"octopus/internal/octopus"
@@ -32,6 +35,10 @@ func (s *Web) configView(ctx context.Context, v octopus.PluginVersion, m spec.Ma
 		Plugin: v.Plugin, Version: v.Version, UpdatedAt: config.UpdatedAt, UpdatedBy: config.UpdatedBy, Problem: form.problem,
 		Fields: s.fieldsOf(properties(m.Config), config.Config, form.typed, form.problems),
 	}
+	for name, value := range others(properties(m.Config), config.Config) {
+		out.Others = append(out.Others, views.Other{Name: name, Text: inputText("text", value), Drop: slices.Contains(form.typed["drop"], name)})
+	}
+	slices.SortFunc(out.Others, func(a, b views.Other) int { return strings.Compare(a.Name, b.Name) })
 	if _, err := s.cfg.Catalog.Config(ctx, v); err != nil {
 		out.Unfit = octopus.Sentence(err)
 	}
@@ -56,25 +63,64 @@ func (s *Web) configure(w http.ResponseWriter, r *http.Request, name string) err
 	if err != nil {
 		return err
 	}
-	form := configForm{typed: r.PostForm}
-	config, problems := decodeParams(properties(m.Config), r.PostForm)
+	form, props := configForm{typed: r.PostForm}, properties(m.Config)
+	config, problems := decodeParams(props, r.PostForm)
 	if form.problems = problems; len(problems) == 0 {
+		before, err := s.cfg.Catalog.ConfigOf(ctx, name)
+		if err != nil {
+			return err
+		}
+		config, kept, err := keep(config, others(props, before.Config), r.PostForm["drop"])
+		if err != nil {
+			return err
+		}
 		if err = s.cfg.Catalog.SetConfig(ctx, name, config, subject(r).Username); err == nil {
-			return redirect(w, r, "/plugins/"+url.PathEscape(name)+"?version="+url.QueryEscape(v.Version), "ok", "Saved. Executions that start from now on get it.")
+			done := "Saved. Executions that start from now on get it."
+			if len(kept) > 0 {
+				done += " Kept, which " + v.Version + " does not have: " + strings.Join(kept, ", ") + "."
+			}
+			return redirect(w, r, "/plugins/"+url.PathEscape(name)+"?version="+url.QueryEscape(v.Version), "ok", done)
 		}
 		if octopus.CodeOf(err) == octopus.CodeInternal {
 			return err
 		}
-		form.refused(err)
+		form.refused(props, err)
 	}
 	return s.showPlugin(w, r, http.StatusUnprocessableEntity, form)
 }
 
-// refused notes why the catalogue did not take it.
-func (f *configForm) refused(err error) {
+// others are the settings of a configuration that a version's schema does not name: other versions may want them.
+func others(props []property, config json.RawMessage) map[string]json.RawMessage {
+	var out map[string]json.RawMessage
+	_ = json.Unmarshal(config, &out) // nothing stored is nothing
+	for _, p := range props {
+		delete(out, p.name)
+	}
+	return out
+}
+
+// keep adds to a configuration the other settings, but those to drop. It returns their names, too.
+func keep(config json.RawMessage, others map[string]json.RawMessage, drop []string) (all json.RawMessage, kept []string, err error) {
+	out := make(map[string]json.RawMessage)
+	if err := json.Unmarshal(config, &out); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		if !slices.Contains(drop, name) {
+			out[name] = others[name]
+			kept = append(kept, name)
+		}
+	}
+	all, err = json.Marshal(out)
+	return all, kept, err
+}
+
+// refused notes why the catalogue did not take it: beside the field, where the form has one.
+func (f *configForm) refused(props []property, err error) {
 	f.problem = octopus.Sentence(err)
 	for field, message := range fieldErrors(err) {
-		if name, ok := strings.CutPrefix(field, "config/"); ok {
+		name, ok := strings.CutPrefix(field, "config/")
+		if top, _, _ := strings.Cut(name, "/"); ok && slices.ContainsFunc(props, func(p property) bool { return pointer(p.name) == top }) {
 			f.problems["/params/"+name], f.problem = message, ""
 		}
 	}

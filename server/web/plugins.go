@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,6 +20,10 @@ import (
 
 func (s *Web) pluginRoutes(r chi.Router) {
 	r.Get("/plugins", s.page(s.plugins))
+	r.Post("/plugins/switch", s.page(s.switchPlugins))
+	r.Post("/plugins/restore", s.page(s.restorePlugins))
+	r.Get("/grants", s.page(s.grants))
+	r.Post("/grants/{digest}/revoke", s.page(s.revokeGrant))
 	r.Get("/plugins/{name}", s.page(s.pluginPage))
 	r.Post("/plugins/{name}/{verb}", s.page(s.pluginVerb))
 }
@@ -27,6 +32,7 @@ func (s *Web) plugins(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	m := views.Plugins{Page: s.frame(w, r, "plugins", "Plugins"), Search: strings.TrimSpace(r.FormValue("text"))}
 	m.Crumbs, m.CLI = crumbs("Plugins"), "octopus plugins list"
+	m.Here = r.URL.RequestURI()
 	list, err := s.cfg.Store.Plugins(ctx)
 	if err != nil {
 		return err
@@ -82,15 +88,22 @@ func (s *Web) pluginPage(w http.ResponseWriter, r *http.Request) error {
 
 // showPlugin renders a plugin's page. form is what somebody typed who filled in its configuration.
 func (s *Web) showPlugin(w http.ResponseWriter, r *http.Request, status int, form configForm) error {
-	ctx := r.Context()
-	m := views.Plugin{Page: s.frame(w, r, "plugins", "")}
-	var err error
-	if m.Plugin, err = s.cfg.Store.Plugin(ctx, chi.URLParam(r, "name")); err != nil {
+	ctx, name := r.Context(), chi.URLParam(r, "name")
+	p, err := s.cfg.Store.Plugin(ctx, name)
+	if err != nil {
 		return err
 	}
-	if m.Version, err = versionOf(m.Plugin, r.FormValue("version")); err != nil {
+	v, err := versionOf(p, r.FormValue("version"))
+	if err != nil {
 		return err
 	}
+	frame := s.frame(w, r, "plugins", p.Name, topicPlugin+p.Name+"@"+v.Version)
+	m, err := s.pluginModel(ctx, p.Name, v.Version)
+	if err != nil {
+		return err
+	}
+	m.Page = frame
+	m.Crumbs, m.CLI = crumbs("Plugins", "/plugins", m.Plugin.Name), "octopus plugins get "+m.Plugin.Name
 	manifest, err := s.cfg.Catalog.Manifest(ctx, m.Version.Digest)
 	if err != nil {
 		return err
@@ -98,8 +111,24 @@ func (s *Web) showPlugin(w http.ResponseWriter, r *http.Request, status int, for
 	if m.Config, err = s.configView(ctx, m.Version, manifest, form); err != nil {
 		return err
 	}
-	m.Title = m.Plugin.Name
-	m.Crumbs, m.CLI = crumbs("Plugins", "/plugins", m.Plugin.Name), "octopus plugins get "+m.Plugin.Name
+	return s.render(w, r, status, views.PluginPage(m))
+}
+
+// shownAgents is how many of the agents that use a version its plugin's page names.
+const shownAgents = 10
+
+// pluginModel is what a plugin's page shows of one of its versions to everybody, but for the form of its configuration.
+func (s *Web) pluginModel(ctx context.Context, name, version string) (m views.Plugin, err error) {
+	if m.Plugin, err = s.cfg.Store.Plugin(ctx, name); err != nil {
+		return m, err
+	}
+	if m.Version, err = versionOf(m.Plugin, version); err != nil {
+		return m, err
+	}
+	manifest, err := s.cfg.Catalog.Manifest(ctx, m.Version.Digest)
+	if err != nil {
+		return m, err
+	}
 	m.Homepage, m.Unsandboxed = manifest.Homepage, manifest.Capabilities.Unsandboxed()
 	for _, a := range manifest.Actions {
 		m.Actions = append(m.Actions, actionView(a))
@@ -113,24 +142,33 @@ func (s *Web) showPlugin(w http.ResponseWriter, r *http.Request, status int, for
 	}
 	m.Grant = grantState(len(m.Asked), missing)
 	if m.Bindings, err = s.bindings(ctx, m.Version); err != nil {
-		return err
+		return m, err
 	}
 	m.Lacks = s.cfg.Catalog.MissingSecrets(ctx, m.Version, "")
 	m.Limits = limitFacts(manifest)
-	if m.Tasks, _, err = s.cfg.Store.Tasks(ctx, store.TaskFilter{Plugin: m.Plugin.Name}, store.Page{Limit: 50}); err != nil {
-		return err
-	}
 	m.TrialSize = catalog.TrialSize
 	if m.Rows, err = s.versionRows(ctx, m.Plugin); err != nil {
+		return m, err
+	}
+	err = s.pluginUses(ctx, &m)
+	return m, err
+}
+
+// pluginUses adds who uses a plugin and what happened to it.
+func (s *Web) pluginUses(ctx context.Context, m *views.Plugin) (err error) {
+	if m.Tasks, _, err = s.cfg.Store.Tasks(ctx, store.TaskFilter{Plugin: m.Plugin.Name}, store.Page{Limit: 50}); err != nil {
 		return err
 	}
 	if m.Fetches, err = s.cfg.Store.Fetches(ctx, m.Plugin.Name); err != nil {
 		return err
 	}
-	if m.History, _, err = s.cfg.Store.PluginEvents(ctx, m.Plugin.Name, store.Page{Limit: 20, Descending: true}); err != nil {
+	var more string
+	if m.Agents, more, err = s.cfg.Store.VersionAgents(ctx, m.Version, store.Page{Limit: shownAgents, Descending: true}); err != nil {
 		return err
 	}
-	return s.render(w, r, status, views.PluginPage(m))
+	m.MoreAgents = more != ""
+	m.History, _, err = s.cfg.Store.PluginEvents(ctx, m.Plugin.Name, store.Page{Limit: 20, Descending: true})
+	return err
 }
 
 func actionView(a spec.Action) views.PluginAction {

@@ -38,6 +38,8 @@ func (l *live) poll(ctx context.Context) {
 			l.pollRunExecutions(ctx, t[len(topicRun):])
 		case strings.HasPrefix(t, topicAgent):
 			l.note(false, change{changedAgent, t[len(topicAgent):]})
+		case strings.HasPrefix(t, topicPlugin):
+			l.pollPlugin(ctx, t[len(topicPlugin):])
 		case t == topicTiles, t == topicAgents, strings.HasPrefix(t, topicJoined):
 			l.pollAgents(ctx)
 		case t == topicOverview:

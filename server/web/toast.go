@@ -9,11 +9,14 @@ import (
 	"octopus/views"
 )
 
+// maxToast is how long the cookie may be: browsers keep 4 KiB.
+const maxToast = 3900
+
 // toastCookie carries one sentence over a redirect: its kind, where its undo button posts, and the text.
 const toastCookie = "octopus_toast"
 
 // undoable are the addresses that an undo button may have: a cookie is not trusted further than that.
-var undoable = regexp.MustCompile(`^/tasks/tsk_[0-9a-z]{26}/restore$|^/plugins/[a-z0-9][a-z0-9-]{1,62}/resume\?version=[0-9A-Za-z.%-]{1,600}$`)
+var undoable = regexp.MustCompile(`^/tasks/tsk_[0-9a-z]{26}/restore$|^/plugins/restore\?was=[0-9A-Za-z.%@:,-]+&back=[0-9A-Za-z.%_~-]+$|^/plugins/[a-z0-9][a-z0-9-]{1,62}/resume\?version=[0-9A-Za-z.%-]{1,600}$`)
 
 // redirect answers a form: go there and say that.
 func redirect(w http.ResponseWriter, r *http.Request, to, kind, text string) error {
@@ -39,7 +42,7 @@ func setToast(w http.ResponseWriter, t views.Toast) {
 // takeToast reads the sentence that a redirect left, once.
 func takeToast(w http.ResponseWriter, r *http.Request) *views.Toast {
 	c, err := r.Cookie(toastCookie)
-	if err != nil || len(c.Value) > 2000 {
+	if err != nil || len(c.Value) > maxToast {
 		return nil
 	}
 	http.SetCookie(w, &http.Cookie{Name: toastCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})

@@ -22,6 +22,7 @@ const (
 	topicRun        = "run:"
 	topicLogs       = "logs:"
 	topicAgent      = "agent:"
+	topicPlugin     = "plugin:" // one of its versions, as name@version
 	topicJoined     = "joined:" // agents that a join token brought
 )
 
@@ -55,7 +56,7 @@ func knownTopic(t string) bool {
 	case topicFeed, topicTiles, topicOverview, topicExecutions, topicRuns, topicAgents, topicTasks:
 		return true
 	}
-	for _, prefix := range []string{topicExecution, topicRun, topicLogs, topicAgent, topicJoined} {
+	for _, prefix := range []string{topicExecution, topicRun, topicLogs, topicAgent, topicPlugin, topicJoined} {
 		if id, ok := strings.CutPrefix(t, prefix); ok && id != "" && len(id) <= 128 {
 			return true
 		}
