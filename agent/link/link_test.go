@@ -1,8 +1,11 @@
 package link
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -191,5 +194,62 @@ func TestStepsNameTheFault(t *testing.T) {
 	s.Close()
 	if names, err := run(s.URL); err == nil || names[len(names)-1] != "tcp" {
 		t.Errorf("a closed port: %v %v", names, err)
+	}
+}
+
+// TestBrokenDownloads: a module that does not arrive whole, is too large, or is small only on its way, is an error; never
+// more than the limit is taken.
+func TestBrokenDownloads(t *testing.T) {
+	t.Parallel()
+	const limit = 64 << 10
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := make([]byte, 16<<20)
+		switch digest := strings.TrimPrefix(r.URL.Path, wire.PathModules); digest {
+		case "cut":
+			w.Header().Set("Content-Length", "1000")
+			w.Write(body[:500]) // the server closes the connection, as it announced more
+		case "cut-chunks":
+			w.Write(body[:500])
+			http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		case "announced":
+			w.Header().Set("Content-Length", "16777216")
+			w.Write(body)
+		case "endless":
+			for r.Context().Err() == nil {
+				if _, err := w.Write(body[:limit]); err != nil {
+					return
+				}
+			}
+		case "bomb":
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			z.Write(body)
+			z.Close()
+		default:
+			json.NewEncoder(w).Encode(wire.Nonce{Nonce: "n"})
+		}
+	}))
+	defer web.Close()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := New(Config{Server: web.URL, Insecure: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for digest, want := range map[string]struct {
+		most int64
+		says string
+	}{
+		"cut": {500, "EOF"}, "cut-chunks": {500, "EOF"}, "announced": {0, "is over the"}, "endless": {limit + 1, "is over the"}, "bomb": {limit + 1, "is over the"},
+	} {
+		var got bytes.Buffer
+		_, err := client.Module(t.Context(), Identity{Agent: "agt_1", Key: key}, digest, "", limit, &got)
+		if err == nil || !strings.Contains(err.Error(), want.says) || int64(got.Len()) > want.most {
+			t.Errorf("%s: %v, after %d bytes", digest, err, got.Len())
+		}
 	}
 }

@@ -120,12 +120,16 @@ func (c *Client) module(req *http.Request, digest string, limit int64, w io.Writ
 	if signed, err = wire.ParseSigned(resp.Header.Get(wire.HeaderSigned)); err != nil {
 		return signed, octopus.Errorf(octopus.CodeInvalid, "The server's signature of the module %s cannot be read.", digest)
 	}
+	tooLarge := octopus.Errorf(octopus.CodeTooLarge, "The module %s is over the %d MiB that an agent takes.", digest, limit>>20)
+	if resp.ContentLength > limit {
+		return signed, tooLarge
+	}
 	n, err := io.Copy(w, io.LimitReader(resp.Body, limit+1))
 	if err != nil {
 		return signed, fmt.Errorf("download module: %w", err)
 	}
 	if n > limit {
-		return signed, octopus.Errorf(octopus.CodeTooLarge, "The module %s is larger than the %d bytes that the server announced.", digest, limit)
+		return signed, tooLarge
 	}
 	return signed, nil
 }

@@ -178,6 +178,7 @@ func (m *Cache) store(ctx context.Context, digest, name string) (int64, error) {
 	}
 	m.refuse(name, "") // the server has been told
 	if hex.EncodeToString(sum.Sum(nil)) != strings.TrimSuffix(name, ".wasm") {
+		m.refuse(name, ErrDigest.Error())
 		return 0, ErrDigest
 	}
 	if err := m.believe(ctx, signed, digest, size); err != nil {

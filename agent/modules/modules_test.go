@@ -96,3 +96,35 @@ func TestModuleCache(t *testing.T) {
 		t.Errorf("after a restart: %v %v", again.used, err)
 	}
 }
+
+// TestBrokenDownload: of a download that ends early nothing stays, and the next one is whole.
+func TestBrokenDownload(t *testing.T) {
+	t.Parallel()
+	dir, raw := t.TempDir(), bytes.Repeat([]byte{7}, 1000)
+	cut := errors.New("cut off")
+	broken := true
+	fetch := func(_ context.Context, _, _ string, _ int64, w io.Writer) (wire.SignedModule, error) {
+		if broken {
+			if _, err := w.Write(raw[:500]); err != nil {
+				return wire.SignedModule{}, err
+			}
+			return wire.SignedModule{}, cut
+		}
+		_, err := w.Write(raw)
+		return wire.SignedModule{}, err
+	}
+	m, err := Open(openRoot(t, dir), 1<<20, fetch, func(context.Context, wire.SignedModule) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Load(t.Context(), wasmplugins.Digest(raw)); !errors.Is(err, cut) {
+		t.Errorf("a broken download: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	broken = false
+	if got, err := m.Load(t.Context(), wasmplugins.Digest(raw)); err != nil || !bytes.Equal(got, raw) {
+		t.Errorf("the next one: %d bytes, %v", len(got), err)
+	}
+}

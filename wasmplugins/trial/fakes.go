@@ -20,28 +20,35 @@ import (
 
 // NewBroker answers host calls from fakes. What no fake answers fails as the
 // world would fail: no such name, connection refused. Every secret that is
-// faked may be read.
-func NewBroker(f spec.Fakes) wasmplugins.Broker {
+// faked may be read, and no call is outside a manifest.
+func NewBroker(f spec.Fakes) *Broker {
 	var caps spec.Capabilities
 	for name := range f.Secrets {
 		caps.Secrets = append(caps.Secrets, spec.Secret{Name: name, Expose: "value"})
 	}
-	return NewBrokerOf(f, caps)
+	b := NewBrokerOf(f, caps)
+	b.free = true
+	return b
 }
 
-// NewBrokerOf is NewBroker with the secrets that a manifest asks for, exposed
-// as it says.
-func NewBrokerOf(f spec.Fakes, caps spec.Capabilities) wasmplugins.Broker {
-	return &broker{fakes: f, caps: caps, kv: maps.Clone(f.KV), cache: maps.Clone(f.Cache)}
+// NewBrokerOf is NewBroker within what a manifest asks for: any other call is
+// denied, as every agent would, whether or not a fake answers it.
+func NewBrokerOf(f spec.Fakes, caps spec.Capabilities) *Broker {
+	return &Broker{fakes: f, caps: caps, kv: maps.Clone(f.KV), cache: maps.Clone(f.Cache)}
 }
 
-type broker struct {
+// Broker answers the host calls of one run. It is safe for concurrent use.
+type Broker struct {
 	fakes spec.Fakes        // static
 	caps  spec.Capabilities // static
+	free  bool              // static: there is no manifest to be outside of
 
-	mu        sync.Mutex
-	kv, cache map[string]json.RawMessage // guarded by mu
+	mu        sync.Mutex // guards what follows
+	kv, cache map[string]json.RawMessage
+	outside   []Outside
 }
+
+var _ wasmplugins.Broker = (*Broker)(nil)
 
 // question is the union of what the faked operations ask.
 type question struct {
@@ -55,16 +62,26 @@ type question struct {
 	Key     string            `json:"key"`
 	Prefix  string            `json:"prefix"`
 	Value   json.RawMessage   `json:"value"`
+
+	Path        string   `json:"path"`
+	Parts       []string `json:"parts"`
+	Interpreter string   `json:"interpreter"`
 }
 
 // Call answers one operation.
-func (b *broker) Call(_ context.Context, op string, req []byte) ([]byte, error) {
+func (b *Broker) Call(_ context.Context, op string, req []byte) ([]byte, error) {
 	var q question
 	if err := json.Unmarshal(req, &q); len(req) > 0 && err != nil {
 		return refuse("invalid_request", "The request of %s is not valid JSON.", op)
 	}
+	if op == "http.fetch" && q.Method == "" {
+		q.Method = "GET"
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if what := b.strays(op, q); what != "" {
+		return refuse("denied", "The manifest does not ask for %s.", what)
+	}
 	if reply, ok := b.fakes.Ops[op]; ok {
 		return reply, nil
 	}
@@ -89,7 +106,7 @@ func (b *broker) Call(_ context.Context, op string, req []byte) ([]byte, error) 
 }
 
 // secret is secret.get, as an agent would answer it.
-func (b *broker) secret(q question) ([]byte, error) {
+func (b *Broker) secret(q question) ([]byte, error) {
 	s, asked := b.caps.Secret(q.Name)
 	value, ok := b.fakes.Secrets[q.Name]
 	switch {
@@ -104,7 +121,7 @@ func (b *broker) secret(q question) ([]byte, error) {
 }
 
 // header puts fake secrets into a header, as an agent would.
-func (b *broker) header(value string) (string, error) {
+func (b *Broker) header(value string) (string, error) {
 	return spec.FillSecrets(value, func(name string) (string, error) {
 		if _, asked := b.caps.Secret(name); !asked {
 			return "", fmt.Errorf("the manifest does not ask for the secret %s", name)
@@ -117,10 +134,7 @@ func (b *broker) header(value string) (string, error) {
 	})
 }
 
-func (b *broker) fetch(q question) ([]byte, error) {
-	if q.Method == "" {
-		q.Method = "GET"
-	}
+func (b *Broker) fetch(q question) ([]byte, error) {
 	headers := http.Header{}
 	for name, value := range q.Headers {
 		full, err := b.header(value)
@@ -130,7 +144,7 @@ func (b *broker) fetch(q question) ([]byte, error) {
 		headers.Set(name, full)
 	}
 	for _, f := range b.fakes.HTTP {
-		if f.Method != "" && f.Method != q.Method || f.URL != "" && f.URL != q.URL || !sends(headers, f.RequestHeaders) {
+		if !fits(f, q) || !sends(headers, f.RequestHeaders) {
 			continue
 		}
 		return json.Marshal(map[string]any{
@@ -138,6 +152,11 @@ func (b *broker) fetch(q question) ([]byte, error) {
 		})
 	}
 	return refuse("unreachable", "No fake answers %s %s.", q.Method, q.URL)
+}
+
+// fits reports whether a fake is for a request, its headers aside.
+func fits(f spec.FakeHTTP, q question) bool {
+	return (f.Method == "" || f.Method == q.Method) && (f.URL == "" || f.URL == q.URL)
 }
 
 // sends reports whether a request has the headers that a fake waits for.
@@ -150,7 +169,7 @@ func sends(headers http.Header, want map[string]string) bool {
 	return true
 }
 
-func (b *broker) probe(q question) ([]byte, error) {
+func (b *Broker) probe(q question) ([]byte, error) {
 	where := net.JoinHostPort(q.Host, strconv.Itoa(q.Port))
 	if reply, ok := b.fakes.TCP[where]; ok {
 		return reply, nil
@@ -158,7 +177,7 @@ func (b *broker) probe(q question) ([]byte, error) {
 	return refuse("refused", "No fake listens on %s.", where)
 }
 
-func (b *broker) lookup(q question) ([]byte, error) {
+func (b *Broker) lookup(q question) ([]byte, error) {
 	if q.Type == "" {
 		q.Type = "A"
 	}

@@ -38,12 +38,20 @@ func RunScript(ctx context.Context, pool *wasmplugins.Pool, digest string, scrip
 	if err != nil {
 		return Result{Name: test.Name, Mismatch: []string{"The request cannot be made: " + err.Error() + "."}}
 	}
+	b := NewBrokerOf(test.Fakes, m.Capabilities)
 	out := pool.Run(ctx, wasmplugins.Job{
 		Digest: digest, Script: script, Memory: uint64(m.Limits.Memory), Stdout: int64(m.Limits.Stdout), Fuel: m.Limits.Fuel,
 		Timeout: time.Duration(m.Limits.Timeout), Request: request,
 		Repeat: wasmplugins.Repeat{Clock: test.Clock, Seed: test.Seed, Instant: true},
-	}, NewBrokerOf(test.Fakes, m.Capabilities))
-	return Result{Name: test.Name, Outcome: out, Mismatch: Compare(test.Expect, out.Response)}
+	}, b)
+	r := Result{Name: test.Name, Outcome: out}
+	for _, o := range b.Outside() {
+		if o.Faked { // a case that means to be denied fakes no answer
+			r.Mismatch = append(r.Mismatch, o.Sentence())
+		}
+	}
+	r.Mismatch = append(r.Mismatch, Compare(test.Expect, out.Response)...)
+	return r
 }
 
 // Compare says what of a response is not as expected.
