@@ -14,11 +14,15 @@ import (
 	"octopus/internal/wire"
 )
 
-// Check tries the way to the server step by step (address, proxy, DNS, TCP, TLS, nonce, upgrade), writes a line for
-// each, and stops at the first that fails, with what to do next. The error is that step's, for people.
+// Check says what the sandbox of this machine is made of, and tries the way to the server step by step (address, proxy,
+// DNS, TCP, TLS, nonce, upgrade). It writes a line for each, and stops at the first that fails, with what to do next. The
+// error is that step's, for people.
 func Check(ctx context.Context, c Config, w io.Writer) error {
 	c = c.withDefaults()
 	id, known := checkIdentity(c)
+	if err := checkSandbox(c, w); err != nil {
+		return err
+	}
 	server := c.Server
 	if server == "" {
 		server = id.Server

@@ -36,7 +36,9 @@ type Report struct {
 	Slots          int       `json:"slots,omitempty"`
 	Free           int       `json:"free"`
 	Sandbox        string    `json:"sandbox,omitempty"` // level reached
+	SandboxHas     []string  `json:"sandbox_has,omitempty"`
 	SandboxMissing []string  `json:"sandbox_missing,omitempty"`
+	SandboxWithout []string  `json:"sandbox_without,omitempty"` // that this machine does not allow, and the level does not need
 	PolicyFile     string    `json:"policy_file,omitempty"`
 	Policy         string    `json:"policy,omitempty"`   // text of the policy in force, "" without one
 	Commands       []string  `json:"commands,omitempty"` // that plugins may run outside the sandbox
@@ -235,7 +237,7 @@ func (s *statusFile) save() {
 		r.Name = a.id.Name
 	}
 	level := a.pool.Level()
-	r.Sandbox, r.SandboxMissing = level.Name, level.Missing
+	r.Sandbox, r.SandboxHas, r.SandboxMissing, r.SandboxWithout = level.Name, level.Has, level.Missing, level.Without
 	raw, err := json.MarshalIndent(r, "", "  ")
 	if err == nil {
 		err = a.folder.root.WriteFile(fileStatus+".tmp", append(raw, '\n'), 0o600)

@@ -324,6 +324,8 @@ func TestCheck(t *testing.T) {
 	}
 	contains(t, out.String(), "✓ upgrade")
 	contains(t, out.String(), "not enrolled yet")
+	contains(t, out.String(), "✓ sandbox")
+	contains(t, out.String(), "as this command finds it")
 
 	_, stop := startAgent(t, h, func(c *Config) { c.Data = data })
 	h.peer(nil)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"octopus/wasmplugins/internal/cgroup"
 	"octopus/wasmplugins/internal/frame"
 )
 
@@ -39,7 +40,10 @@ type child struct {
 	stderr *tail
 	gone   chan struct{} // closed when it was reaped
 	job    io.Closer     // Windows: the job object
-	forget func()        // macOS: removes the note of it
+	group  *cgroup.Group // Linux: nil where there is none
+	// starved says that the kernel killed it for its memory. Set before gone is closed.
+	starved bool
+	forget  func() // macOS: removes the note of it
 
 	key       key
 	hello     frame.Hello
@@ -98,13 +102,20 @@ func (p *Pool) spawn(s frame.Setup, module []byte) (*child, error) {
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = childIn, childOut, c.stderr
 	c.cmd.WaitDelay = time.Second
 	prepareCommand(c.cmd, p.apart)
-	err = p.launch(c)
+	if c.group, err = p.groups.New(groupLimits(s)); err == nil {
+		err = p.launch(c)
+	}
 	childIn.Close()
 	childOut.Close()
 	if err != nil {
+		c.group.Close()
 		in.Close()
 		out.Close()
 		return nil, fmt.Errorf("starting a runner: %w", err)
+	}
+	// It waits for its set-up, so nothing hostile runs outside the group.
+	if err := c.group.Add(c.cmd.Process.Pid); err != nil {
+		return c, c.why(err)
 	}
 	s.Parent, s.Network = os.Getpid(), p.network
 	s.UID, s.GID, s.Uncontained, s.Size = p.c.RunnerUID, p.c.RunnerGID, p.c.Uncontained, len(module)
@@ -153,6 +164,8 @@ func (p *Pool) launch(c *child) error {
 // reap waits for the process and gives its place back.
 func (p *Pool) reap(c *child) {
 	_ = c.cmd.Wait()
+	c.starved = c.group.Starved()
+	c.group.Close()
 	c.forget()
 	if c.job != nil {
 		c.job.Close()
@@ -221,6 +234,13 @@ func (c *child) why(err error) error {
 
 // outOfMemory says whether the process died for want of memory.
 func (c *child) outOfMemory() bool {
+	select {
+	case <-c.gone:
+		if c.starved {
+			return true
+		}
+	default:
+	}
 	said := c.stderr.String()
 	return strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory") || strings.Contains(said, "errno=12")
 }

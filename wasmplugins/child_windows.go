@@ -72,3 +72,6 @@ func assign(job windows.Handle, pid int) error {
 	defer func() { _ = windows.CloseHandle(process) }()
 	return windows.AssignProcessToJobObject(job, process)
 }
+
+// groupsExist: a job object does what control groups do.
+const groupsExist = false

@@ -2,9 +2,12 @@ package wasmplugins
 
 import (
 	"context"
+	"errors"
+	"runtime"
 	"slices"
 	"time"
 
+	"octopus/wasmplugins/internal/cgroup"
 	"octopus/wasmplugins/internal/frame"
 	"octopus/wasmplugins/internal/lockdown"
 	"octopus/wasmplugins/internal/runner"
@@ -20,10 +23,15 @@ import (
 //     and no filter (Windows);
 //   - "basic": a process of its own, and nothing that the system enforces
 //     against it but a limit on processor time (macOS).
+//
+// Without names layers that this machine does not allow, and why. They stand
+// behind others, and the level does not count them: an empty network, and a
+// control group that counts what a runner's own limits cannot.
 type Level struct {
 	Name    string   `json:"name"`
 	Has     []string `json:"has"`
 	Missing []string `json:"missing"`
+	Without []string `json:"without,omitempty"`
 }
 
 // levels from the weakest to the strongest.
@@ -38,6 +46,25 @@ func (l Level) AtLeast(name string) bool {
 // Level was probed when the pool started.
 func (p *Pool) Level() Level { return p.level }
 
+// hasMemory is the layer that the pool adds, as a level calls it.
+const hasMemory = "a control group that limits memory"
+
+const (
+	// groupSlack is what a group counts beside what RLIMIT_DATA does, in
+	// bytes: page tables, stacks of the kernel's, pipes.
+	groupSlack = 16 << 20
+	// groupThreads and a few for each processor are more than Go's runtime
+	// ever starts, and far from what a machine has.
+	groupThreads = 256
+)
+
+// groupLimits are those of a runner's control group. Memory is the runner's
+// own limit once more: that one is not for memory which is shared, or which
+// the kernel uses on its behalf.
+func groupLimits(s frame.Setup) cgroup.Limits {
+	return cgroup.Limits{Memory: s.Data + groupSlack, Threads: groupThreads + 4*runtime.NumCPU()}
+}
+
 func levelOf(has, missing []string) Level {
 	l := Level{Name: "basic", Has: has, Missing: missing}
 	switch {
@@ -49,6 +76,40 @@ func levelOf(has, missing []string) Level {
 		l.Name = "process"
 	}
 	return l
+}
+
+// reach probes the sandbox. A layer that this process turns out to have no
+// right to make is left out.
+func (p *Pool) reach() (Level, error) {
+	var without []string
+	leave := func(what string, err error) { without = append(without, what+": "+err.Error()) }
+	var err error
+	if p.groups, err = cgroup.Open(); err != nil && groupsExist {
+		leave(hasMemory, err)
+	}
+	if p.apart = p.network != ""; !p.apart && groupsExist {
+		leave(lockdown.HasNetwork, errors.New("/proc does not tell its namespace"))
+	}
+	for {
+		level, err := p.probe()
+		switch {
+		case err == nil && p.groups != nil:
+			level.Has = append(level.Has, hasMemory)
+			fallthrough
+		case err == nil:
+			level.Without = without
+			return level, nil
+		case p.groups != nil && errors.Is(err, cgroup.ErrRefused):
+			leave(hasMemory, err)
+			p.groups.Close()
+			p.groups = nil
+		case p.apart: // making one needs rights that an agent seldom has
+			leave(lockdown.HasNetwork, err)
+			p.apart = false
+		default:
+			return Level{}, err
+		}
+	}
 }
 
 // probe starts one runner that locks itself down and says how that went.

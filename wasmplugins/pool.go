@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"octopus/wasmplugins/internal/cgroup"
 )
 
 // PoolConfig says where and how runners work.
@@ -92,6 +94,7 @@ type Pool struct {
 	level   Level
 	network string          // static: this process's network namespace, "" where it is not known
 	apart   bool            // static: runners have one of their own
+	groups  *cgroup.Groups  // static: nil where this process may make none
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
 	wg      sync.WaitGroup // the janitor, compilations, and one waiter per child
@@ -129,12 +132,7 @@ func NewPool(c PoolConfig) (*Pool, error) {
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.starter = newStarter()
 	p.network = networkNamespace()
-	p.apart = p.network != ""
-	if p.level, err = p.probe(); err != nil && p.apart { // making one needs rights that an agent seldom has
-		p.apart = false
-		p.level, err = p.probe()
-	}
-	if err != nil {
+	if p.level, err = p.reach(); err != nil {
 		p.Close()
 		return nil, fmt.Errorf("runner: %w", err)
 	}
@@ -158,6 +156,7 @@ func (p *Pool) Close() error {
 	p.mu.Unlock()
 	p.wg.Wait()
 	p.starter.close()
+	p.groups.Close()
 	return nil
 }
 

@@ -19,7 +19,7 @@ func (a *app) agentCheck() *cobra.Command {
 	cfg := agent.Defaults()
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Try the way to the server, step by step",
+		Short: "What the sandbox here is made of, and the way to the server, step by step",
 		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg.Version = version.Version
@@ -89,6 +89,9 @@ func reportTable(t *tabwriter.Writer, r agent.Report) {
 	row(t, "Version", dash(r.Version))
 	row(t, "Slots", fmt.Sprintf("%d of %d free", r.Free, r.Slots))
 	row(t, "Sandbox", dash(r.Sandbox))
+	for _, layer := range append(r.SandboxMissing, r.SandboxWithout...) {
+		row(t, "", "without "+layer)
+	}
 	row(t, "Policy", cmp.Or(r.PolicyFile, "none: what was granted is allowed, except exec and files"))
 	row(t, "Commands", cmp.Or(strings.Join(r.Commands, ", "), "none"))
 	row(t, "Scripts", scriptsWord(r.Scripts))
