@@ -428,14 +428,21 @@ func FuzzPath(f *testing.F) {
 	if err := os.Symlink("../out", filepath.Join(dir, "in", "link")); err != nil {
 		f.Fatal(err)
 	}
-	in := spec.File{Path: filepath.Join(dir, "in")}
+	in := spec.File{Path: filepath.Join(dir, "in"), Mode: "rw"}
 	f.Fuzz(func(t *testing.T, path string) {
 		b := New(Config{Grant: spec.Capabilities{Files: []spec.File{in}}, Policy: policy.Open([]spec.File{in}, nil)})
-		for _, op := range []string{"file.read", "file.list", "file.stat"} {
-			reply, code, _ := call(t, b, op, object{"path": dir + path})
+		for _, op := range []string{"file.read", "file.list", "file.stat", "file.write", "file.delete"} {
+			reply, code, _ := call(t, b, op, object{"path": dir + path, "body": "in"})
 			if body, _ := reply["body"].(string); code == "" && op == "file.read" && body != "in" {
 				t.Errorf("%q read %v", path, reply)
 			}
 		}
+		if raw, err := os.ReadFile(filepath.Join(dir, "out", "a")); string(raw) != "out" || err != nil {
+			t.Fatalf("%q made of what is outside %q, %v", path, raw, err)
+		}
+		if list, err := os.ReadDir(filepath.Join(dir, "out")); len(list) != 1 || err != nil {
+			t.Fatalf("%q left outside %v, %v", path, list, err)
+		}
+		_ = os.Symlink("../out", filepath.Join(dir, "in", "link")) // it may have been deleted
 	})
 }

@@ -16,6 +16,7 @@ type nameServer struct {
 	conn net.PacketConn
 	mu   sync.Mutex
 	a    map[string][]string
+	next map[string][][]string // answers after the present one, the last for ever
 }
 
 func newNameServer(t *testing.T, a map[string][]string) *nameServer {
@@ -44,6 +45,17 @@ func (s *nameServer) set(name string, addrs ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.a[name] = addrs
+}
+
+// turn has a name answer otherwise each time that it is asked for its IPv4 addresses, and for ever as the last time.
+func (s *nameServer) turn(name string, answers ...[]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.a[name] = answers[0]
+	if s.next == nil {
+		s.next = map[string][][]string{}
+	}
+	s.next[name] = answers[1:]
 }
 
 func (s *nameServer) resolver() *net.Resolver {
@@ -99,6 +111,9 @@ func (s *nameServer) answer(m *dnsmessage.Message) {
 	case dnsmessage.TypeA:
 		for _, text := range addrs {
 			add(&dnsmessage.AResource{A: netip.MustParseAddr(text).As4()})
+		}
+		if next := s.next[name]; len(next) > 0 {
+			s.a[name], s.next[name] = next[0], next[1:]
 		}
 	case dnsmessage.TypeMX:
 		add(&dnsmessage.MXResource{Pref: 10, MX: dnsmessage.MustNewName("mail.example.")})

@@ -37,14 +37,32 @@ func FuzzDecodeResponse(f *testing.F) {
 	})
 }
 
+// A manifest that is valid stays so when it is written again, and with all that it asks for it lacks nothing.
 func FuzzDecodeManifest(f *testing.F) {
 	f.Add([]byte(sound))
 	f.Add([]byte(`{"limits":{"timeout":1e99}}`))
-	f.Fuzz(func(_ *testing.T, raw []byte) {
-		if m, err := DecodeManifest(raw); err == nil {
-			m.Validate()
-			m.Capabilities.Missing(m.Capabilities)
-			m.Capabilities.Intersect(m.Capabilities)
+	f.Add([]byte(`{"schema":"octopus.plugin/v1","abi":1,"name":"noop","version":"1.0.0","actions":[{"name":"run"}],"capabilities":{"http":{"hosts":["*"]}},"capabilities":{}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, err := DecodeManifest(raw)
+		if err != nil {
+			return
+		}
+		problems := m.Validate()
+		m.Capabilities.Missing(m.Capabilities)
+		m.Capabilities.Intersect(m.Capabilities)
+		if len(problems) > 0 {
+			return
+		}
+		if missing := m.Capabilities.Missing(m.Capabilities); len(missing) > 0 {
+			t.Errorf("granted all that it asks for it lacks %q\n%s", missing, raw)
+		}
+		written, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := DecodeManifest(written)
+		if problems := again.Validate(); err != nil || len(problems) > 0 {
+			t.Errorf("written again it is refused: %v, %+v\n%s", err, problems, written)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,6 +48,9 @@ func DecodeManifest(raw []byte) (Manifest, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&m); err != nil {
 		return Manifest{}, fmt.Errorf("The manifest cannot be read: %s.", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if key := inexact(raw[:end], reflect.TypeFor[Manifest]()); key != "" {
+		return Manifest{}, fmt.Errorf("The manifest cannot be read: the key %q is not written as it must be. Mind upper and lower case.", key)
 	}
 	return m, nil
 }
