@@ -199,7 +199,7 @@ func (a *Agent) open(ctx context.Context) ([]core.Restored, error) {
 	}
 	a.pool = pool
 	level := pool.Level()
-	a.config.Log.Info("sandbox ready", "level", level.Name, "missing", level.Missing)
+	a.config.Log.Info("sandbox ready", "level", level.Name, "missing", level.Missing, "without", level.Without)
 	return a.restore()
 }
 
