@@ -56,8 +56,8 @@ type Config struct {
 	// SelfReview lets administrators publish plugins of their own although another administrator could review them.
 	// Defaults to false.
 	SelfReview bool `key:"plugins.self_review"`
-	// PluginsDir is a folder in which plugins are found, as FILE.wasm: at the start, on change, and on demand. They go
-	// into the review. Defaults to none.
+	// PluginsDir is a folder in which plugins are found, as FILE.wasm or folders with a plugin.yaml: at the start, on
+	// change, and on demand. They go into the review. Defaults to none.
 	PluginsDir string `key:"plugins.dir"`
 	// PublishFound publishes what is found in plugins.dir as soon as its checks pass, without a review. Defaults to
 	// false.

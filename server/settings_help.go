@@ -20,7 +20,7 @@ func (Config) Help() map[string]string {
 		"SecretsKeyFile":    "holds the keys that seal secrets and users' parameters. Servers that share a database share it. Defaults to secrets.key in the data folder.",
 		"GrantBuiltins":     "grants the plugins that are shipped what they ask for. Defaults to false.",
 		"SelfReview":        "lets administrators publish plugins of their own although another administrator could review them. Defaults to false.",
-		"PluginsDir":        "a folder in which plugins are found, as FILE.wasm: at the start, on change, and on demand. They go into the review. Defaults to none.",
+		"PluginsDir":        "a folder in which plugins are found, as FILE.wasm or folders with a plugin.yaml: at the start, on change, and on demand. They go into the review. Defaults to none.",
 		"PublishFound":      "publishes what is found in plugins.dir as soon as its checks pass, without a review. Defaults to false.",
 		"Ring":              "where versions are placed that are published, where nobody says another: canary, early or all. The first version of a plugin is for all. Defaults to all.",
 		"SigningKey":        "the file of the key that signs plugins; servers of one database share its content. Defaults to signing.key in the data folder.",

@@ -70,7 +70,8 @@ type Tried struct {
 	Log                []string
 	Calls              []TriedCall
 	Took, Memory       string
-	Cut                bool // not all of log and calls was kept
+	Cut                bool   // not all of log and calls was kept
+	Outside            string // what the script asked for and its manifest does not, a sentence; "" without
 }
 
 // TriedCall is what a script asked of the host, and the answer.

@@ -105,8 +105,8 @@ func checkHeader(module []byte) error {
 		return refuse("not_wasm", "This is WebAssembly text. Turn it into a module with wat2wasm first.")
 	case bytes.HasPrefix(module, []byte("\x7fELF")), bytes.HasPrefix(module, []byte("MZ")), bytes.HasPrefix(module, []byte("\xcf\xfa\xed\xfe")):
 		return refuse("not_wasm", "This is a native program, not WebAssembly. Build it for wasm32-wasip1 (Go: GOOS=wasip1 GOARCH=wasm).")
-	case bytes.HasPrefix(module, []byte("\x1f\x8b")):
-		return refuse("not_wasm", "The file is compressed with gzip. Unpack it first.")
+	case archive(module) != "":
+		return refuse("not_wasm", "The file is %s, and nothing is unpacked here. Unpack it first, and take the .wasm inside.", archive(module))
 	}
 	return refuse("not_wasm", "The file is not WebAssembly: it does not begin with \\0asm.")
 }

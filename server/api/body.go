@@ -19,6 +19,9 @@ import (
 const (
 	bodyTimeout   = 30 * time.Second
 	uploadTimeout = 10 * time.Minute
+	// refusedTimeout is how long a connection is read whose body was refused: what is on its way may arrive, so that the
+	// answer is not lost with it.
+	refusedTimeout = 5 * time.Second
 )
 
 type bodyKey struct{}
@@ -35,11 +38,19 @@ func (a *API) readBody(ctx huma.Context, next func(huma.Context)) {
 	if limit > maxBody {
 		timeout = uploadTimeout
 	}
-	deadline := http.NewResponseController(w)
-	_ = deadline.SetReadDeadline(time.Now().Add(timeout)) // not supported: a test's recorder
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit-1))
-	_ = deadline.SetReadDeadline(time.Time{})
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(timeout)) // not supported: a test's recorder
+	var data []byte
+	var err error
+	if limit == maxUpload {
+		data, err = a.catalog.ReadModule(r.Body, r.ContentLength)
+	} else {
+		data, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit-1))
+	}
+	_ = control.SetReadDeadline(time.Time{})
 	if err != nil {
+		_ = control.EnableFullDuplex() // or the answer waits for more of the body
+		_ = control.SetReadDeadline(time.Now().Add(refusedTimeout))
 		a.refuseHuma(ctx, bodyError(err, limit))
 		return
 	}
@@ -48,15 +59,18 @@ func (a *API) readBody(ctx huma.Context, next func(huma.Context)) {
 }
 
 func bodyError(err error, limit int64) error {
+	var known *octopus.Error
 	var tooBig *http.MaxBytesError
 	var network net.Error
 	switch {
+	case errors.As(err, &known):
+		return err
 	case errors.As(err, &tooBig):
 		return octopus.Errorf(octopus.CodeTooLarge, "The body is over the limit of %d KiB.", limit>>10)
 	case errors.As(err, &network) && network.Timeout():
 		return newProblem(http.StatusRequestTimeout, octopus.CodeMalformed, "The body took too long to arrive. Try again.")
 	}
-	return octopus.Errorf(octopus.CodeMalformed, "The body ended before its announced length. Try again.")
+	return octopus.Errorf(octopus.CodeMalformed, "The body ended before its announced length. Nothing of it was kept. Try again.")
 }
 
 // bodyOf returns the bytes of the request's body.

@@ -133,7 +133,7 @@ func TestUploadRefusals(t *testing.T) {
 	}{
 		"not wasm":    {[]byte("hello"), octopus.CodeInvalid, ""},
 		"no manifest": {noop(t), octopus.CodeInvalid, "octopus plugins pack"},
-		"too large":   {make([]byte, 33<<20), octopus.CodeTooLarge, "over the 32MiB"},
+		"too large":   {make([]byte, 33<<20), octopus.CodeTooLarge, "at most 32MiB"},
 		"built in":    {pack(t, "mine", "2.0.0", `{}`, ""), octopus.CodeConflict, "another name"},
 		"broken":      {append(pack(t, "x1", "1.0.0", `{}`, ""), 1, 2, 3), octopus.CodeInvalid, ""},
 	} {

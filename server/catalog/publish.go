@@ -19,11 +19,6 @@ const maxModule = 32 << 20
 // MaxUpload is the size in bytes that an uploaded module may have.
 func (c *Catalog) MaxUpload() int64 { return c.most }
 
-// TooLarge is the error of a module over [Catalog.MaxUpload].
-func (c *Catalog) TooLarge() error {
-	return octopus.Errorf(octopus.CodeTooLarge, "The module is over the %s that this server takes (plugins.max_module).", spec.Size(c.most))
-}
-
 // Inspection is what a module says of itself, before it is published.
 type Inspection struct {
 	Version  octopus.PluginVersion // as it would be published, or as it is
@@ -35,7 +30,7 @@ type Inspection struct {
 // problem; another module with a version that exists, and the name of a built-in plugin, are CodeConflict.
 func (c *Catalog) Inspect(ctx context.Context, module []byte) (Inspection, error) {
 	if int64(len(module)) > c.most {
-		return Inspection{}, c.TooLarge()
+		return Inspection{}, c.TooLarge(int64(len(module)))
 	}
 	v, m, err := read(module)
 	if err != nil {
@@ -52,8 +47,11 @@ func (c *Catalog) Inspect(ctx context.Context, module []byte) (Inspection, error
 	if p, err := c.store.Plugin(ctx, v.Plugin); err == nil && p.Source == octopus.SourceBuiltin {
 		return in, octopus.Errorf(octopus.CodeConflict, "%s is built into Octopus; give your plugin another name.", v.Plugin)
 	}
-	if _, err := c.store.Version(ctx, v.Plugin, v.Version); err == nil {
-		return in, octopus.Errorf(octopus.CodeConflict, "%s %s exists with other content; a published version never changes, raise the version.", v.Plugin, v.Version)
+	if old, err := c.store.Version(ctx, v.Plugin, v.Version); err == nil {
+		if old.Digest == v.Digest { // published between the two questions
+			return Inspection{Version: old, Manifest: m, Known: true}, nil
+		}
+		return in, taken(old)
 	}
 	return in, nil
 }
@@ -82,7 +80,7 @@ func (c *Catalog) UploadInto(ctx context.Context, module []byte, ring octopus.Ri
 	}
 	v.CreatedBy, v.CreatedAt = by, c.now()
 	if err := c.publish(ctx, v, octopus.SourceUploaded, in.Manifest.Description, module); err != nil {
-		return v, err
+		return c.overtaken(ctx, v, err)
 	}
 	c.log.Info("plugin published", "plugin", v.Plugin, "version", v.Version, "digest", v.Digest, "by", by)
 	return c.store.VersionByDigest(ctx, v.Digest)

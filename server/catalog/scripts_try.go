@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"octopus/internal/octopus"
@@ -41,6 +42,7 @@ type Tried struct {
 	Took     time.Duration
 	Memory   uint64 // bytes at most
 	Cut      bool   // of log or calls not all was kept
+	Outside  string // the calls that the manifest does not ask for, in one sentence; "" without
 }
 
 // HostCall is what a script asked of the host, and what it was told.
@@ -94,7 +96,8 @@ func runTry(ctx context.Context, pool *wasmplugins.Pool, engine string, s Script
 	if err != nil {
 		return out, err
 	}
-	w := &witness{answers: trial.NewBrokerOf(fakes, m.Capabilities), out: &out}
+	answers := trial.NewBrokerOf(fakes, m.Capabilities)
+	w := &witness{answers: answers, out: &out}
 	got := pool.Run(ctx, wasmplugins.Job{
 		Digest: engine, Script: []byte(s.Source), Memory: uint64(m.Limits.Memory), Stdout: int64(m.Limits.Stdout), Fuel: m.Limits.Fuel,
 		Timeout: min(time.Duration(m.Limits.Timeout), trialTimeout), Request: request, OnLog: w.log,
@@ -104,7 +107,20 @@ func runTry(ctx context.Context, pool *wasmplugins.Pool, engine string, s Script
 	}
 	out.Response, out.Took, out.Memory = got.Response, got.GuestTime, got.PeakMemory
 	out.Cut = out.Cut || got.LogTruncated
+	out.Outside = outside(answers.Outside())
 	return out, nil
+}
+
+// outside says in one sentence which calls were outside the manifest.
+func outside(calls []trial.Outside) string {
+	if len(calls) == 0 {
+		return ""
+	}
+	more := ""
+	if n := len(calls) - 1; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("The script asked for %s%s, which its manifest does not ask for: every agent denies it.", calls[0].What, more)
 }
 
 // witness notes what happens during a try, on the goroutine that runs it.

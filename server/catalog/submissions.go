@@ -37,7 +37,7 @@ func (c *Catalog) Submit(ctx context.Context, module []byte, note, by string) (o
 	case err == nil && open.Digest == v.Digest:
 		return open, nil
 	case err == nil:
-		return octopus.Submission{}, octopus.Errorf(octopus.CodeConflict, "%s %s is in review already with other content, by %s. Withdraw it, or raise the version.", v.Plugin, v.Version, open.CreatedBy)
+		return octopus.Submission{}, inReview(open)
 	case octopus.CodeOf(err) != octopus.CodeNotFound:
 		return octopus.Submission{}, err
 	}
@@ -60,7 +60,7 @@ func (c *Catalog) Submit(ctx context.Context, module []byte, note, by string) (o
 		sub.Status = octopus.SubmissionFailed
 	}
 	if err := c.store.AddSubmission(ctx, sub, module); err != nil {
-		return octopus.Submission{}, err
+		return c.alsoSubmitted(ctx, sub, err)
 	}
 	c.log.Info("plugin submitted", "plugin", v.Plugin, "version", v.Version, "digest", v.Digest, "by", by, "status", string(sub.Status))
 	return c.store.Submission(ctx, sub.ID)

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"octopus/internal/octopus"
@@ -22,20 +21,24 @@ const (
 	settle = 2 * time.Second
 	// again is how often the folder is looked at without any sign: network file systems send none.
 	again = time.Minute
-	// maxFiles is how many modules of a folder are looked at, by name.
-	maxFiles = 500
+	// maxFiles is how many plugins of a folder are looked at, by name, and maxFolders how many folders in it.
+	maxFiles, maxFolders = 500, 100
 )
 
 // Catalog is where what was found goes.
 type Catalog interface {
 	Found(ctx context.Context, module []byte, publish bool) (octopus.SubmissionStatus, error)
-	MaxUpload() int64
-	TooLarge() error
+	// ReadModule reads a file that should be a module; size is in bytes.
+	ReadModule(r io.Reader, size int64) ([]byte, error)
+	// PackModule and PackScript make the module of a folder with a plugin.yaml.
+	PackModule(module, manifest []byte) ([]byte, error)
+	PackScript(script, manifest []byte) ([]byte, error)
 }
 
 // Config says which folder.
 type Config struct {
-	// Dir is the folder. Its modules are the files *.wasm right in it; symbolic links are not followed.
+	// Dir is the folder. Its modules are the files *.wasm right in it and in the folders right in it. A folder with a
+	// plugin.yaml is one plugin: a script, plugin.js, or one module. Symbolic links are not followed.
 	Dir string
 	// Publish publishes what passes its checks. Defaults to false: it waits for a review.
 	Publish bool
@@ -46,9 +49,9 @@ type Config struct {
 	Settle time.Duration
 }
 
-// File is a module in the folder, as it was found last.
+// File is a plugin in the folder, as it was found last.
 type File struct {
-	Name    string
+	Name    string // of the file, or of the folder with a slash after it
 	Status  string // a [octopus.SubmissionStatus], or "broken"
 	Problem string // a sentence, "" where there is none
 	At      time.Time
@@ -70,17 +73,20 @@ type Folder struct {
 	cfg  Config
 	turn chan struct{} // held by whoever looks at the folder, and guards what follows
 
-	known  map[string]seen
-	report Report
+	known   map[string]seen
+	report  Report
+	folders []string // in the folder, as they were found last
 }
 
-// seen is a file as it was when it was taken.
+// seen is a plugin as it was when it was taken.
 type seen struct {
-	size  int64
-	mod   time.Time
-	retry bool // this server could not take it, which says nothing about the file
+	stamp string // sizes and times of its files
+	retry bool   // this server could not take it, which says nothing about the file
 	file  File
 }
+
+// open reports whether the file as it is may come to something else: this server could not take it, or somebody reviews it.
+func (s seen) open() bool { return s.retry || s.file.Status == string(octopus.SubmissionInReview) }
 
 // New makes a folder. It looks at nothing yet.
 func New(cfg Config) *Folder {
@@ -143,20 +149,20 @@ func (f *Folder) scan(ctx context.Context) (unsettled bool) {
 		return false
 	}
 	defer root.Close()
-	names, err := modules(root)
+	list, folders, err := plugins(root)
 	if err != nil {
 		f.failed(err)
 		return false
 	}
-	f.report.Problem, f.report.At, f.report.Files = "", time.Now(), nil
+	f.report.Problem, f.report.At, f.report.Files, f.folders = "", time.Now(), nil, folders
 	present := map[string]bool{}
-	for _, name := range names {
+	for _, p := range list {
 		if ctx.Err() != nil {
 			return false
 		}
-		present[name] = true
-		unsettled = !f.look(ctx, root, name) || unsettled
-		if s, ok := f.known[name]; ok {
+		present[p.name] = true
+		unsettled = !f.look(ctx, root, p) || unsettled
+		if s, ok := f.known[p.name]; ok {
 			f.report.Files = append(f.report.Files, s.file)
 		}
 	}
@@ -184,56 +190,6 @@ func cause(err error) error {
 	return err
 }
 
-// modules lists the names of the modules by name. Directories, symbolic links and what is not a plain file are left
-// out, and hidden files, which are what editors and copiers write first.
-func modules(root *os.Root) (names []string, err error) {
-	dir, err := root.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	entries, err := dir.ReadDir(-1)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".wasm") && !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, e.Name())
-		}
-	}
-	slices.Sort(names)
-	return names[:min(len(names), maxFiles)], nil
-}
-
-// look takes one file where it is new or changed; false: it is not settled.
-func (f *Folder) look(ctx context.Context, root *os.Root, name string) bool {
-	info, err := root.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() {
-		return true // gone meanwhile
-	}
-	if s, ok := f.known[name]; ok && !s.retry && s.size == info.Size() && s.mod.Equal(info.ModTime()) {
-		return true
-	}
-	if age := time.Since(info.ModTime()); age >= 0 && age < f.cfg.Settle {
-		return false
-	}
-	module, err := f.read(root, name, info)
-	if errors.Is(err, errChanged) {
-		return false
-	}
-	s := seen{size: info.Size(), mod: info.ModTime(), file: File{Name: name, At: time.Now()}}
-	if err == nil {
-		var status octopus.SubmissionStatus
-		status, err = f.cfg.Catalog.Found(ctx, module, f.cfg.Publish)
-		s.file.Status = string(status)
-	}
-	if ctx.Err() != nil {
-		return true // this server stops
-	}
-	f.keep(s, err)
-	return true
-}
-
 // keep remembers what became of a file, and tells the log, once for each change.
 func (f *Folder) keep(s seen, err error) {
 	before := f.known[s.file.Name]
@@ -244,37 +200,10 @@ func (f *Folder) keep(s seen, err error) {
 	}
 	f.known[s.file.Name] = s
 	switch {
-	case before.retry && before.file.Problem == s.file.Problem:
+	case before.open() && before.file.Status == s.file.Status && before.file.Problem == s.file.Problem:
 	case err != nil:
 		f.cfg.Log.Warn("a file of the plugin folder was not taken", "file", s.file.Name, "error", err)
 	default:
 		f.cfg.Log.Info("a plugin was found in the plugin folder", "file", s.file.Name, "status", s.file.Status)
 	}
-}
-
-var errChanged = errors.New("it changed while it was read")
-
-// read returns a file that was not written meanwhile.
-func (f *Folder) read(root *os.Root, name string, before fs.FileInfo) ([]byte, error) {
-	if before.Size() > f.cfg.Catalog.MaxUpload() {
-		return nil, f.cfg.Catalog.TooLarge()
-	}
-	file, err := root.Open(name)
-	if err != nil {
-		return nil, octopus.Errorf(octopus.CodeInvalid, "It cannot be read: %v.", cause(err))
-	}
-	defer file.Close()
-	opened, err := file.Stat()
-	if err != nil || !os.SameFile(before, opened) {
-		return nil, errChanged // another file, or a link, took its place
-	}
-	module, err := io.ReadAll(io.LimitReader(file, before.Size()+1))
-	if err != nil {
-		return nil, octopus.Errorf(octopus.CodeInvalid, "It cannot be read: %v.", cause(err))
-	}
-	after, err := file.Stat()
-	if err != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) || int64(len(module)) != before.Size() {
-		return nil, errChanged
-	}
-	return module, nil
 }

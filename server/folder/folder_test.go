@@ -123,7 +123,7 @@ func TestRescan(t *testing.T) {
 	patient := folder.New(folder.Config{Dir: dir, Catalog: c, Settle: time.Hour / 2})
 	has(t, rescan(t, patient), "a.wasm=rejected")
 	put(t, dir, "b.wasm", packed(t, "two", "1.0.0"))
-	has(t, rescan(t, f), "a.wasm=in_review", "b.wasm=in_review") // of a.wasm it knows what it found
+	has(t, rescan(t, f), "a.wasm=rejected", "b.wasm=in_review") // what waited for a review is asked about again
 	if err := os.Remove(filepath.Join(dir, "a.wasm")); err != nil {
 		t.Fatal(err)
 	}

@@ -262,7 +262,7 @@ func (s *Web) tryDraft(ctx context.Context, r *http.Request, d octopus.Draft) (o
 	}
 	shown := views.Tried{
 		Status: t.Response.StatusCode, OK: t.Response.StatusCode >= 200 && t.Response.StatusCode < 300, Message: t.Response.Message,
-		Response: pretty(t.Response), Log: t.Log, Took: views.Span(t.Took), Memory: views.Bytes(int64(t.Memory)), Cut: t.Cut,
+		Response: pretty(t.Response), Log: t.Log, Took: views.Span(t.Took), Memory: views.Bytes(int64(t.Memory)), Cut: t.Cut, Outside: t.Outside,
 	}
 	if t.Response.Error != nil {
 		shown.ErrorCode = t.Response.Error.Code

@@ -54,7 +54,7 @@ func TestSubmitAndReview(t *testing.T) {
 	if strings.Contains(preview.body, `data-testid="publish"`) {
 		t.Error("an operator may publish")
 	}
-	author.send(append([]byte("PK\x03\x04"), module...)).has(t, http.StatusUnprocessableEntity, "This is an archive, not a module")
+	author.send(append([]byte("PK\x03\x04"), module...)).has(t, http.StatusUnprocessableEntity, "a zip archive", "nothing is unpacked here")
 	at := preview.Request.URL.Path
 	author.post(at).has(t, http.StatusForbidden, "role admin")
 	own := author.post(at, "submit", "1")

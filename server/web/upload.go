@@ -1,13 +1,10 @@
 package web
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -67,25 +64,38 @@ func (s *Web) takeUpload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxDrained)
-	name, module, err := readUpload(r, s.cfg.Catalog.MaxUpload())
+	name, module, err := s.readUpload(r)
 	var in catalog.Inspection
-	switch {
-	case errors.Is(err, errTooLarge):
-		err = s.cfg.Catalog.TooLarge()
-	case err == nil:
+	if err == nil {
 		in, err = s.cfg.Catalog.Inspect(r.Context(), module)
 	}
 	if err != nil {
 		return s.refuseUpload(w, r, name, err)
 	}
 	if in.Known {
-		return redirect(w, r, versionPath(in.Version), "ok", "These very bytes are published already, as "+in.Version.Plugin+" "+in.Version.Version+". Nothing changed.")
+		return uploadedTo(w, r, versionPath(in.Version), "These very bytes are published already, as "+in.Version.Plugin+" "+in.Version.Version+". Nothing changed.")
 	}
 	digest := strings.TrimPrefix(in.Version.Digest, "sha256:")
 	if err := s.cfg.Store.SaveBlob(r.Context(), staged+digest, module); err != nil {
 		return err
 	}
-	return redirect(w, r, "/upload/"+digest, "", "")
+	return uploadedTo(w, r, "/upload/"+digest, "")
+}
+
+// inPlace says whether the page's own script sends the form: it shows what is wrong beside the file, which stays chosen.
+func inPlace(r *http.Request) bool { return r.Header.Get("HX-Request") != "" }
+
+// uploadedTo is redirect for a form that may be sent by a script, which would follow a redirect unseen.
+func uploadedTo(w http.ResponseWriter, r *http.Request, to, text string) error {
+	if !inPlace(r) {
+		return redirect(w, r, to, "ok", text)
+	}
+	if text != "" {
+		setToast(w, views.Toast{Kind: "ok", Text: text})
+	}
+	w.Header().Set("HX-Redirect", to)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // refuseUpload shows the form again, with what is wrong with the file.
@@ -98,13 +108,14 @@ func (s *Web) refuseUpload(w http.ResponseWriter, r *http.Request, name string, 
 	for _, f := range e.Fields {
 		m.Problems = append(m.Problems, views.Pair{Label: strings.TrimPrefix(f.Field, "/manifest/"), Text: f.Message})
 	}
+	if inPlace(r) {
+		return s.render(w, r, statusOf(err), views.UploadProblem(m))
+	}
 	return s.showUpload(w, r, statusOf(err), m)
 }
 
-var errTooLarge = errors.New("too large")
-
-// readUpload reads the file of the form, at most so many bytes of it.
-func readUpload(r *http.Request, most int64) (name string, module []byte, err error) {
+// readUpload reads the file of the form. What is refused is still read to its end, into nothing.
+func (s *Web) readUpload(r *http.Request) (name string, module []byte, err error) {
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return "", nil, malformed(err)
@@ -115,44 +126,28 @@ func readUpload(r *http.Request, most int64) (name string, module []byte, err er
 			return "", nil, octopus.Errorf(octopus.CodeInvalid, "Choose a file first: the .wasm that your build made.")
 		}
 		if err != nil {
-			return "", nil, cutOff(err)
+			return "", nil, s.cutOff(r, err)
 		}
-		if part.FormName() == "module" {
-			return readModule(part, most)
+		if part.FormName() == "module" && part.FileName() != "" {
+			module, err = s.cfg.Catalog.ReadModule(part, -1)
+			if err != nil {
+				_, _ = io.Copy(io.Discard, part) // so that the browser reads the answer
+			}
+			return part.FileName(), module, s.cutOff(r, err)
 		}
 	}
 }
 
-func readModule(part *multipart.Part, most int64) (name string, module []byte, err error) {
-	name = part.FileName()
-	file := bufio.NewReader(part)
-	if head, _ := file.Peek(4); archive(head) { // nothing is ever unpacked
-		_, _ = io.Copy(io.Discard, part)
-		return name, nil, octopus.Errorf(octopus.CodeInvalid, "This is an archive, not a module. Unpack it, and choose the .wasm inside.")
+// cutOff turns what a broken connection leaves into a sentence.
+func (s *Web) cutOff(r *http.Request, err error) error {
+	var known *octopus.Error
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
-	if module, err = io.ReadAll(io.LimitReader(file, most+1)); err != nil {
-		return name, nil, cutOff(err)
-	}
-	if int64(len(module)) > most {
-		_, _ = io.Copy(io.Discard, part) // so that the browser reads the answer
-		return name, nil, errTooLarge
-	}
-	if len(module) == 0 {
-		return name, nil, octopus.Errorf(octopus.CodeInvalid, "Choose a file first: the .wasm that your build made.")
-	}
-	return name, module, nil
-}
-
-// archive knows zip and gzip files by their first bytes.
-func archive(head []byte) bool {
-	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte{0x1f, 0x8b})
-}
-
-func cutOff(err error) error {
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		return errTooLarge
+		return s.cfg.Catalog.TooLarge(r.ContentLength)
 	}
-	return octopus.Errorf(octopus.CodeMalformed, "The upload was cut off before its end. Send it again.")
+	return octopus.Errorf(octopus.CodeMalformed, "The upload was cut off before its end, and nothing of it was kept. Send it again.")
 }
 
 // uploaded is a module that was uploaded and not yet published.
@@ -269,11 +264,14 @@ func (s *Web) uploadPublish(w http.ResponseWriter, r *http.Request) error {
 		return s.refuseUpload(w, r, "", err)
 	}
 	said := "Published. Grant what it asks, and it can run."
-	if give {
+	switch {
+	case give:
 		if err := s.cfg.Catalog.GrantAll(ctx, v.Digest, by); err != nil {
 			return err
 		}
 		said = "Published and granted. It can run now."
+	case len(s.cfg.Catalog.MissingGrants(ctx, v)) == 0:
+		said = "Published. It can run now."
 	}
 	return redirect(w, r, versionPath(v), "ok", said)
 }
