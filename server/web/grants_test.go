@@ -24,13 +24,13 @@ func (s *site) grantTo(name, version, by string) octopus.PluginVersion {
 func TestGrantsPage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	admin := s.as(octopus.RoleAdmin)
-	admin.get("/grants").has(t, http.StatusOK, "Nothing was granted")
+	s.as(octopus.RoleViewer).get("/grants").has(t, http.StatusOK, "Nothing was granted")
 	s.publishAs("zone", "1.0.0", octopus.RingAll, `{"env":["TZ"]}`)
 	s.publishAs("zone", "1.1.0+b2", octopus.RingAll, `{"env":["TZ","LANG"],"kv":{}}`)
 	old, now := s.grantTo("zone", "1.0.0", "bob"), s.grantTo("zone", "1.1.0+b2", "ada")
 	s.grant()
 
+	admin := s.as(octopus.RoleAdmin)
 	p := admin.get("/grants")
 	p.has(t, http.StatusOK, "http to any host", "the key-value store", old.Digest, now.Digest, `href="/plugins/zone?version=1.1.0%2Bb2"`, "octopus plugins grants")
 	for _, want := range []string{"zone 1.0.0", "older version", "runs only where it is named exactly", "in force", "ada", "bob"} {
@@ -54,7 +54,7 @@ func TestGrantsPage(t *testing.T) {
 	operator.get("/grants").has(t, http.StatusOK, "zone")
 	operator.post("/grants/"+now.Digest+"/revoke").has(t, http.StatusForbidden, "role admin")
 	p = admin.post("/grants/"+now.Digest+"/revoke", "back", "/grants?plugin=zone")
-	p.has(t, http.StatusOK, "Revoked what zone 1.1.0&#43;b2 was granted")
+	p.has(t, http.StatusOK, "Revoked what zone 1.1.0+b2 was granted")
 	if p.Request.URL.RequestURI() != "/grants?plugin=zone" {
 		t.Errorf("it leads to %s", p.Request.URL)
 	}
@@ -75,7 +75,7 @@ func rowsOf(p page) string {
 		_, row, _ = strings.Cut(row, `<a class="name`)
 		_, row, _ = strings.Cut(row, ">")
 		name, _, _ := strings.Cut(row, "<")
-		out = append(out, strings.ReplaceAll(strings.TrimSpace(name), "&#43;", "+"))
+		out = append(out, strings.TrimSpace(name))
 	}
 	return strings.Join(out, ",")
 }

@@ -107,9 +107,11 @@ func TestConfigThatOnlyAnotherVersionTakes(t *testing.T) {
 		}
 	}
 	publish("1.0.0", `"depth":{"type":"integer"}`)
-	b := s.as(octopus.RoleAdmin)
-	b.post("/plugins/probe/config", "version", "1.0.0", "p.depth", "3").has(t, http.StatusOK, "Saved.")
+	if err := s.catalog.SetConfig(t.Context(), "probe", []byte(`{"depth":3}`), "root"); err != nil {
+		t.Fatal(err)
+	}
 	publish("1.1.0", `"region":{"type":"string"}`)
+	b := s.as(octopus.RoleAdmin)
 	b.post("/plugins/probe/config", "version", "1.1.0", "p.region", "eu").has(t, http.StatusUnprocessableEntity, "The setting depth is not a setting of this plugin", `value="eu"`, "config-others")
 	b.post("/plugins/probe/config", "version", "1.1.0", "p.region", "eu", "drop", "depth").has(t, http.StatusOK, "Saved.", `value="eu"`)
 }
