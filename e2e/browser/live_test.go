@@ -21,6 +21,7 @@ type dev struct {
 	*harness.Process
 	address string
 	folder  string
+	flags   []string
 	access
 }
 
@@ -31,9 +32,9 @@ type access struct {
 	APIToken string `json:"api_token"`
 }
 
-func startDev(t *testing.T) *dev {
+func startDev(t *testing.T, flags ...string) *dev {
 	t.Helper()
-	d := &dev{address: harness.FreeAddress(t), folder: t.TempDir()}
+	d := &dev{address: harness.FreeAddress(t), folder: t.TempDir(), flags: flags}
 	d.start(t)
 	return d
 }
@@ -41,7 +42,7 @@ func startDev(t *testing.T) *dev {
 // start starts it (again), at the same address.
 func (d *dev) start(t *testing.T) {
 	t.Helper()
-	d.Process = harness.Start(t, "dev", d.folder, "dev", "--json", "--listen", d.address)
+	d.Process = harness.Start(t, "dev", d.folder, append([]string{"dev", "--json", "--listen", d.address}, d.flags...)...)
 	line := d.WaitLine(`"login_url"`)
 	if err := json.Unmarshal([]byte(line), &d.access); err != nil {
 		t.Fatalf("octopus dev --json printed %q: %v", line, err)

@@ -97,6 +97,12 @@ func review(t *testing.T, d *dev, b *tab, submission string) {
 	b.waitText("#content", "It only waves")
 	b.waitText(css("compared"), "A new plugin: all of this is new.")
 	b.waitText(css("capabilities"), "the key-value store")
+	approveAndRun(b)
+}
+
+// approveAndRun decides on the submission that the page shows, a greeting, and runs what was published.
+func approveAndRun(b *tab) {
+	b.t.Helper()
 	b.do("comment", chromedp.SendKeys(testID("review-comment"), "Waves well"))
 	b.click("approve-grant")
 	b.waitText("#toasts", "Approved, published and granted.")
@@ -112,13 +118,39 @@ func review(t *testing.T, d *dev, b *tab, submission string) {
 // own is what an administrator wrote: another one decides.
 func own(t *testing.T, d *dev, b *tab) {
 	t.Helper()
+	submit(t, d, b, "mine", "transform")
+	b.waitText("#content", "You submitted this yourself: another administrator reviews it.")
+}
+
+// submit submits a template as it is.
+func submit(t *testing.T, d *dev, b *tab, plugin, template string) {
+	t.Helper()
 	b.do("begin one", chromedp.Navigate(d.URL+"/drafts/new"))
 	name := chromedp.CSS(`[name="name"]`)
-	b.do("name it", chromedp.WaitVisible(name), chromedp.SendKeys(name, "mine"))
-	b.click("template-transform")
+	b.do("name it", chromedp.WaitVisible(name), chromedp.SendKeys(name, plugin))
+	b.click("template-" + template)
 	b.click("create-draft")
 	b.do("see the editor", chromedp.WaitVisible(testID("editor-script")))
 	b.click("submit-draft")
 	b.waitText(css("submission-state"), "in review")
-	b.waitText("#content", "You submitted this yourself: another administrator reviews it.")
+}
+
+// TestSelfReview: where the server has plugins.self_review an administrator reviews, publishes and runs what is their
+// own, although another administrator could review it.
+func TestSelfReview(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, "--self-review")
+	client := sdk.New(d.URL, d.APIToken)
+	b := d.member(t, client, "rita", "admin") // beside dev
+	submit(t, d, b, "alone", "hello")
+	approveAndRun(b)
+	page, err := client.PluginEvents(t.Context(), "alone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range page.Items {
+		if e.Actor != "rita" {
+			t.Errorf("%s by %s", e.Kind, e.Actor)
+		}
+	}
 }

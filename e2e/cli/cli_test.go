@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,7 +70,9 @@ func waitForAgent(t *testing.T, a access) {
 }
 
 // TestScripts runs testdata/*.txtar. Besides testscript's own commands they have "exits CODE octopus …", which
-// wants an exit code, "eventually CODE octopus …", which tries for a while, and "id NAME PREFIX", which keeps the first id that the last command printed in $NAME.
+// wants an exit code, "times N CODE octopus …", which wants it N times, "eventually CODE octopus …", which tries for a
+// while, "until PATTERN octopus …", which tries until that is printed, and "id NAME PREFIX", which keeps the first id
+// that the last command printed in $NAME.
 func TestScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short leaves out what starts processes")
@@ -93,7 +96,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DEV", data)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "eventually": eventually, "id": id},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "times": times, "eventually": eventually, "until": until, "id": id,
+		},
 	})
 }
 
@@ -113,6 +118,43 @@ func goCache() string {
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got, want := exitCode(ts, neg, args); got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// times runs a command so often, one after the other, and wants its exit code each time.
+func times(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: times N CODE COMMAND…")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for range n {
+		exits(ts, false, args[1:])
+	}
+}
+
+// patience is how long what the server does by itself may take on a loaded machine.
+const patience = 90 * time.Second
+
+// until runs a command until its output matches a pattern.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN COMMAND…")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	deadline, again := time.After(patience), time.NewTicker(50*time.Millisecond)
+	defer again.Stop()
+	for {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-deadline:
+			ts.Fatalf("not within %s: %s", patience, pattern)
+		}
 	}
 }
 
