@@ -50,6 +50,7 @@ type world struct {
 	auth     *auth.Auth
 	catalog  *catalog.Catalog
 	dispatch *dispatch.Dispatcher
+	config   api.Config // of api
 	api      *api.API
 	log      *logBuffer
 	admin    auth.Subject
@@ -111,9 +112,10 @@ func serve(t testing.TB, database string) *world {
 		Sandbox: catalog.Sandbox{Dir: t.TempDir(), Executable: []string{os.Args[0], "runner"}}, Builtins: func() ([]builtin.Plugin, error) { return nil, nil }})
 	keys := vault.New(vault.Config{Store: w.store, KeyFile: filepath.Join(t.TempDir(), "secrets.key"), Log: log})
 	w.dispatch = dispatch.New(dispatch.Config{Vault: keys, Store: w.store, Bus: b, Catalog: w.catalog, Log: log, ServerID: "srv_test", RetryBackoff: time.Millisecond})
-	w.api = api.New(api.Config{
+	w.config = api.Config{
 		Store: w.store, Dispatch: w.dispatch, Catalog: w.catalog, Auth: w.auth, Bus: b, Cache: c, Vault: keys, Log: log, Version: "1", PublicURL: "http://octopus.test",
-	})
+	}
+	w.api = api.New(w.config)
 	router := chi.NewRouter()
 	w.api.Mount(router)
 	server := httptest.NewServer(router)

@@ -83,7 +83,10 @@ func (s *Web) rescan(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return redirect(w, r, "/system#plugin-folder", "ok", "Looked: "+views.Plural(len(found.Files), "plugin is", "plugins are")+" there.")
+	if found.Problem != "" {
+		return redirect(w, r, "/system#plugin-folder", "bad", found.Problem)
+	}
+	return redirect(w, r, "/system#plugin-folder", "ok", "Looked: "+views.Plural(len(found.Files), "file is", "files are")+" there.")
 }
 
 func (s *Web) serverFacts(h store.Health) []views.Pair {
