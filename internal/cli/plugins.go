@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"octopus/sdk"
+	"octopus/sdk/spec"
 )
 
 // pluginsCommands are the verbs of `octopus plugins`: those of the server, and the author's.
@@ -51,7 +51,7 @@ func showPlugin(t io.Writer, p sdk.Plugin) {
 	row(t, "Used", fmt.Sprintf("%d runs, %d tasks", p.Runs, p.Tasks))
 	m := manifestOf(p, "")
 	for _, action := range m.Actions {
-		row(t, "Action", action.Name+": "+oneLine(action.Description, 100))
+		row(t, "Action", strings.TrimSuffix(action.Name+": "+oneLine(action.Description, 100), ": "))
 		types := propertyTypes(action.Params)
 		for _, name := range sortedKeys(types) {
 			row(t, "", "  --param "+name+"=<"+strings.Join(types[name], " or ")+">")
@@ -60,16 +60,26 @@ func showPlugin(t io.Writer, p sdk.Plugin) {
 	for i, v := range p.Versions {
 		row(t, "Version", v.Version+", "+v.Status+", "+ringWords(v)+", "+fmt.Sprint(v.SizeBytes>>10)+" KiB, "+v.Digest)
 		if i == 0 {
-			asks, err := json.Marshal(m.Capabilities)
-			if err == nil {
-				row(t, "Asks for", string(asks))
+			if asksFor(t, m.Capabilities) {
+				row(t, "Granted", granted(v))
 			}
-			row(t, "Granted", granted(v))
 			if v.Unsandboxed {
 				row(t, "Unsandboxed", "it may run programs outside the sandbox, with the rights of the agent's user")
 			}
 		}
 	}
+}
+
+// asksFor lists what a plugin wants to be granted, and reports whether it wants anything.
+func asksFor(t io.Writer, c spec.Capabilities) bool {
+	wants := c.Missing(spec.Capabilities{})
+	if len(wants) == 0 {
+		row(t, "Asks for", "nothing")
+	}
+	for _, phrase := range wants {
+		row(t, "Asks for", phrase)
+	}
+	return len(wants) > 0
 }
 
 // granted is the grant of a version in words.
@@ -95,7 +105,7 @@ func (a *app) pluginsUpload() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if v.Grant == nil {
+			if v.Grant == nil && len(m.manifest.Capabilities.Missing(spec.Capabilities{})) > 0 {
 				fmt.Fprintf(a.Err, "It may do nothing beyond computing until an administrator grants it: octopus plugins grant %s\n", v.Plugin)
 			}
 			return a.print(v, func(t *tabwriter.Writer) {

@@ -115,13 +115,7 @@ func (r inspection) actions(t *tabwriter.Writer, actions []spec.Action) {
 
 // capabilities lists what the plugin wants to be granted, with its reasons.
 func (r inspection) capabilities(t *tabwriter.Writer, c spec.Capabilities) {
-	wants := c.Missing(spec.Capabilities{})
-	if len(wants) == 0 {
-		row(t, "Asks for", "nothing")
-	}
-	for _, phrase := range wants {
-		row(t, "Asks for", phrase)
-	}
+	asksFor(t, c)
 	if c.Unsandboxed() {
 		row(t, "Unsandboxed", "it may run programs outside the sandbox, with the rights of the agent's user")
 	}

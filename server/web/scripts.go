@@ -292,5 +292,5 @@ func (s *Web) submitDraft(w http.ResponseWriter, r *http.Request, m views.Draft)
 	if err != nil {
 		return s.showOutcome(w, r, m, err)
 	}
-	return redirect(w, r, "/submissions/"+url.PathEscape(sub.ID), "", "")
+	return s.submitted(w, r, sub)
 }

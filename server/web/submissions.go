@@ -134,6 +134,15 @@ func (s *Web) mayDecide(r *http.Request, sub octopus.Submission) (may bool, why 
 	return may, "You submitted this yourself: another administrator reviews it. With plugins.self_review authors may do it.", err
 }
 
+// submitted leads to a submission. Where somebody else was faster with the same bytes it says so: only they and
+// administrators may look at it.
+func (s *Web) submitted(w http.ResponseWriter, r *http.Request, sub octopus.Submission) error {
+	if sub.CreatedBy == subject(r).Username || allow(r, auth.PluginManage) == nil {
+		return redirect(w, r, "/submissions/"+url.PathEscape(sub.ID), "", "")
+	}
+	return redirect(w, r, "/submissions", "ok", sub.CreatedBy+" submitted these very bytes before: they are in review.")
+}
+
 func (s *Web) submissionVerb(w http.ResponseWriter, r *http.Request) error {
 	sub, err := s.submission(r)
 	if err != nil {
@@ -177,11 +186,14 @@ func (s *Web) approve(w http.ResponseWriter, r *http.Request, sub octopus.Submis
 		return s.undecided(w, r, sub, comment, err)
 	}
 	said := "Approved and published. Grant what it asks, and it can run."
-	if give {
+	switch {
+	case give:
 		if err := s.cfg.Catalog.GrantAll(ctx, v.Digest, by); err != nil {
 			return err
 		}
 		said = "Approved, published and granted. It can run now."
+	case len(s.cfg.Catalog.MissingGrants(ctx, v)) == 0:
+		said = "Approved and published. It can run now."
 	}
 	return redirect(w, r, versionPath(v), "ok", said)
 }

@@ -69,6 +69,35 @@ func TestSubmitAndReview(t *testing.T) {
 	s.as(octopus.RoleViewer).get(review).has(t, http.StatusForbidden)
 }
 
+// TestSubmittedBefore: who submits what somebody else has in review is told so, and sees nothing of it.
+func TestSubmittedBefore(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short leaves out what starts processes")
+	}
+	s := newSite(t)
+	noop, err := os.ReadFile("../../wasmplugins/builtin/noop/noop.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := wasmplugins.Pack(noop, []byte(`{"schema":"octopus.plugin/v1","abi":1,"name":"zone","version":"1.0.0","actions":[{"name":"run"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, err := s.catalog.Submit(t.Context(), module, "Between us", "olga")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.as(octopus.RoleOperator)
+	p := b.post(b.send(module).Request.URL.Path, "submit", "1")
+	p.has(t, http.StatusOK, "My submissions", "olga submitted these very bytes before: they are in review.")
+	if strings.Contains(p.body, "Between us") || strings.Contains(p.body, sub.ID) {
+		t.Error("it shows what is not theirs")
+	}
+	admin := s.as(octopus.RoleAdmin)
+	admin.post(admin.send(module).Request.URL.Path, "submit", "1").has(t, http.StatusOK, `data-status="in_review"`, "Between us")
+}
+
 // TestTaskSaysThatItsPluginChanged: the task was saved for a version that is gone now.
 func TestTaskSaysThatItsPluginChanged(t *testing.T) {
 	t.Parallel()

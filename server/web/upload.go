@@ -248,7 +248,7 @@ func (s *Web) uploadPublish(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return s.refuseUpload(w, r, "", err)
 		}
-		return redirect(w, r, "/submissions/"+url.PathEscape(sub.ID), "", "")
+		return s.submitted(w, r, sub)
 	}
 	if err := allow(r, auth.PluginManage); err != nil {
 		return err
