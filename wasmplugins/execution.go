@@ -28,7 +28,8 @@ type execution struct {
 	logged int64 // bytes of log so far
 	frames int   // that were neither output nor calls
 	finish frame.Finish
-	dead   bool // the runner must not be used again
+	used   uint64 // fuel, as far as the guest told while it ran
+	dead   bool   // the runner must not be used again
 
 	callCtx    context.Context // made for the first host call
 	callCancel context.CancelFunc
@@ -60,7 +61,8 @@ func (e *execution) run() Outcome {
 	e.out.HostCalls = e.calls.n
 	e.out.PeakMemory = min(e.finish.Peak, e.job.Memory)
 	if e.c.key.fuel {
-		e.out.Fuel = e.finish.Fuel
+		e.out.Fuel = max(e.finish.Fuel, e.used)
+		e.out.FuelAtLeast = e.out.Fuel > 0 && (err != nil || killed != "" || e.finish.Fault == spec.CodeTrap)
 	}
 	e.out.LogTruncated = e.finish.LogCut
 	if err != nil || killed != "" {
@@ -105,6 +107,8 @@ func (e *execution) drive() error {
 			err = e.call(payload)
 		case frame.Out:
 			err = e.stdout.add(payload)
+		case frame.Used:
+			err = e.use(payload)
 		case frame.End:
 			return json.Unmarshal(payload, &e.finish)
 		default:
@@ -156,6 +160,19 @@ func (e *execution) when(at time.Time) time.Time {
 		return now
 	}
 	return at
+}
+
+// use takes what the guest has used of its fuel so far.
+func (e *execution) use(payload []byte) error {
+	used, err := frame.ParseUsed(payload)
+	if err != nil {
+		return err
+	}
+	if e.job.Fuel > 0 {
+		used = min(used, e.job.Fuel)
+	}
+	e.used = max(e.used, used)
+	return e.busy()
 }
 
 // note takes the JSON of a progress report.

@@ -2,6 +2,7 @@ package wasmplugins
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,28 @@ func TestOutOfFuel(t *testing.T) {
 	}
 }
 
+// Of a guest that is killed it is known what it used at least, also where it loops without a call.
+func TestFuelOfTheKilled(t *testing.T) {
+	t.Parallel()
+	p, digests := newPool(t, PoolConfig{}, "loop")
+	for name, limit := range map[string]uint64{"with a limit": math.MaxInt64, "counted only": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// Where the machine is busy a guest may be killed before anybody could look at it: then it gets more time.
+			for timeout := 500 * time.Millisecond; ; timeout *= 2 {
+				out := p.Run(t.Context(), Job{Digest: digests["loop"], Fuel: limit, CountFuel: true, Timeout: timeout}, nil)
+				failed(t, out, 504, spec.CodeTimeout)
+				if out.Fuel > 1000 && out.FuelAtLeast {
+					return
+				}
+				if out.FuelAtLeast != (out.Fuel > 0) || timeout > 5*time.Minute {
+					t.Fatalf("after %s: %d units, at least: %v", timeout, out.Fuel, out.FuelAtLeast)
+				}
+			}
+		})
+	}
+}
+
 // The same work costs the same, in whatever runner; without a limit or a wish
 // for it nothing is counted.
 func TestFuelIsTheSameEachTime(t *testing.T) {
@@ -73,7 +96,11 @@ func TestFuelIsTheSameEachTime(t *testing.T) {
 	if out := a.Run(t.Context(), job, nil); out.Response.StatusCode != 200 || out.Fuel != 0 {
 		t.Errorf("not counting: %+v, %d units", out.Response, out.Fuel)
 	}
-	failed(t, a.Run(t.Context(), Job{Digest: digests["start_trap"], CountFuel: true}, nil), 500, spec.CodeTrap)
+	trapped := a.Run(t.Context(), Job{Digest: digests["start_trap"], CountFuel: true}, nil)
+	failed(t, trapped, 500, spec.CodeTrap)
+	if want.FuelAtLeast || trapped.FuelAtLeast != (trapped.Fuel > 0) {
+		t.Errorf("what ended used at least %v, what trapped %d at least %v", want.FuelAtLeast, trapped.Fuel, trapped.FuelAtLeast)
+	}
 }
 
 // A module may have the names that counting needs, as long as nobody counts.

@@ -120,9 +120,11 @@ type Outcome struct {
 	GuestTime, ReadyTime time.Duration
 	// PeakMemory is the guest's linear memory in bytes.
 	PeakMemory uint64
-	// Fuel is what the guest used up. 0 where nothing was counted, and where
-	// the guest was killed; after a trap it is what was used at the last call.
-	Fuel         uint64
+	// Fuel is what the guest used up, 0 where nothing was counted.
+	Fuel uint64
+	// FuelAtLeast says that it may have been more: the guest trapped, or it was
+	// killed and this is what it had last told, up to some 100 ms before.
+	FuelAtLeast  bool
 	LogTruncated bool
 	HostCalls    int
 	// Err says what the host ran into, for its log; nil where the guest

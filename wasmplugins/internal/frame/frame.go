@@ -21,6 +21,7 @@ const (
 	Call                  // operation, then its request
 	Out                   // a piece of standard output
 	End                   // JSON Finish
+	Used                  // fuel that a guest has used so far
 )
 
 // Caps of payloads, in bytes.
@@ -44,7 +45,7 @@ var ErrHostile = errors.New("broken frame")
 // caps of what a pool accepts, and what a runner accepts.
 var caps = [...]uint32{
 	Init: MaxControl, Run: MaxRequest, Reply: MaxReply + 8,
-	Ready: MaxControl, Log: MaxLog, Note: MaxNote, Call: MaxCall + 64, Out: MaxPiece, End: MaxControl,
+	Ready: MaxControl, Log: MaxLog, Note: MaxNote, Call: MaxCall + 64, Out: MaxPiece, End: MaxControl, Used: 8,
 }
 
 // Reader reads frames. It belongs to one goroutine.

@@ -102,6 +102,12 @@ func TestPayloads(t *testing.T) {
 	if err != nil || errno != 52 || string(reply) != "x" {
 		t.Errorf("reply %d %q %v", errno, reply, err)
 	}
+	if used, err := ParseUsed([]byte{1, 2, 0, 0, 0, 0, 0, 0}); err != nil || used != 513 {
+		t.Errorf("fuel %d %v", used, err)
+	}
+	if _, err := ParseUsed(make([]byte, 7)); !errors.Is(err, ErrHostile) {
+		t.Errorf("fuel of 7 bytes: %v", err)
+	}
 }
 
 // FuzzReader is the agent's side of the pipe: whatever arrives, no panic, no
@@ -113,6 +119,7 @@ func FuzzReader(f *testing.F) {
 	_ = w.Write(Log, AppendLine(nil, time.Unix(1, 0), []byte("line")))
 	_ = w.Write(Call, []byte("\x0cdns.lookup{}"))
 	_ = w.Write(Out, []byte(`{"status_code":200}`))
+	_ = w.Write(Used, make([]byte, 8))
 	_ = w.Write(End, []byte(`{"exit":0}`))
 	f.Add(pipe.Bytes())
 	f.Add([]byte{Call, 255, 255, 255, 255})
@@ -132,6 +139,8 @@ func FuzzReader(f *testing.F) {
 				_ = Lines(payload, func(time.Time, []byte) {})
 			case Call:
 				_, _, _ = ParseCall(payload)
+			case Used:
+				_, _ = ParseUsed(payload)
 			}
 		}
 	})

@@ -172,6 +172,14 @@ func ParseReply(b []byte) (errno int32, reply []byte, err error) {
 	return int32(binary.LittleEndian.Uint32(b)), b[4:], nil
 }
 
+// ParseUsed decodes a Used frame.
+func ParseUsed(b []byte) (uint64, error) {
+	if len(b) != 8 {
+		return 0, fmt.Errorf("fuel: %w", ErrHostile)
+	}
+	return binary.LittleEndian.Uint64(b), nil
+}
+
 // AppendReply encodes the head of a Reply frame.
 func AppendReply(b []byte, errno int32) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(errno))

@@ -4,16 +4,20 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
+	"slices"
 )
 
-// code rewrites the code section.
+// code rewrites the code section, straight into what comes out: a module may
+// have 32 MiB of it, which is not copied twice.
 func (rw *rewriter) code(body []byte) error {
 	r := reader{raw: body}
 	n := r.u32()
 	if r.bad || uint64(n) != uint64(len(rw.functions)-rw.imported) {
 		return errMalformed
 	}
-	code := binary.AppendUvarint(make([]byte, 0, len(body)+len(body)/2), uint64(n))
+	section := rw.begin(secCode, len(body))
+	rw.out = binary.AppendUvarint(rw.out, uint64(n))
 	for i, typ := range rw.functions[rw.imported:] {
 		function := r.take(r.u32())
 		if r.bad || uint64(typ) >= uint64(len(rw.types)) {
@@ -22,17 +26,48 @@ func (rw *rewriter) code(body []byte) error {
 		if err := rw.function(function, rw.types[typ].params); err != nil {
 			return fmt.Errorf("function %d: %w", rw.imported+i, err)
 		}
-		code = binary.AppendUvarint(code, uint64(len(rw.scratch)))
-		code = append(code, rw.scratch...)
 	}
 	if r.left() > 0 {
 		return errMalformed
 	}
-	rw.out = appendSection(rw.out, secCode, code)
+	rw.finish(section)
 	return nil
 }
 
-// function rewrites one body into scratch.
+// vector is a length that is being written: what it counts comes behind it.
+type vector struct{ at, room int }
+
+// begin writes an id and leaves room for a length that is probably like the
+// expected one.
+func (rw *rewriter) begin(id byte, expected int) vector {
+	rw.out = append(rw.out, id)
+	return rw.beginVector(expected)
+}
+
+func (rw *rewriter) beginVector(expected int) vector {
+	v := vector{len(rw.out), lengthOf(expected)}
+	rw.out = append(rw.out, noLength[:v.room]...)
+	return v
+}
+
+// finish writes the length. Where that takes more room than was left what
+// comes behind it moves.
+func (rw *rewriter) finish(v vector) {
+	n := len(rw.out) - v.at - v.room
+	if more := lengthOf(n) - v.room; more > 0 {
+		rw.out = slices.Insert(rw.out, v.at, noLength[:more]...)
+	} else if more < 0 {
+		rw.out = slices.Delete(rw.out, v.at, v.at-more)
+	}
+	binary.PutUvarint(rw.out[v.at:], uint64(n))
+}
+
+var noLength [binary.MaxVarintLen64]byte
+
+// lengthOf is how many bytes a number takes as LEB128.
+func lengthOf(n int) int { return (max(bits.Len(uint(n)), 1) + 6) / 7 }
+
+// function rewrites one body.
 func (rw *rewriter) function(body []byte, params uint32) error {
 	r := reader{raw: body}
 	groups, locals := r.u32(), uint64(params)
@@ -52,7 +87,8 @@ func (rw *rewriter) function(body []byte, params uint32) error {
 	if w.bulk {
 		added++ // a length is needed twice
 	}
-	e := emitter{out: binary.AppendUvarint(rw.scratch[:0], uint64(groups)+added), global: uint64(rw.global), left: locals, length: locals + 1}
+	v := rw.beginVector(len(body))
+	e := emitter{out: binary.AppendUvarint(rw.out, uint64(groups)+added), global: uint64(rw.global), left: locals, length: locals + 1}
 	e.out = append(append(e.out, body[from:r.pos]...), 1, typeI64)
 	if w.bulk {
 		e.out = append(e.out, 1, typeI32)
@@ -67,13 +103,15 @@ func (rw *rewriter) function(body []byte, params uint32) error {
 		done = int(p.at)
 		e.point(p)
 	}
-	rw.scratch = append(e.out, body[done:]...)
+	rw.out = append(e.out, body[done:]...)
+	rw.finish(v)
 	return nil
 }
 
 // emitter writes the instructions that pay. Within a function what is left is
 // in a local, where a compiler keeps it in a register; the global has it
-// whenever other code runs.
+// whenever other code runs, and at each round of a loop. That only stores:
+// loading it again would have each round wait for the store of the last.
 type emitter struct {
 	out                  []byte
 	global, left, length uint64
@@ -102,7 +140,7 @@ func (e *emitter) point(p point) {
 	case paysCode:
 		e.index(opLocalGet, e.left)
 		e.out = appendSigned(append(e.out, opI64Const), int64(p.cost))
-		e.pay()
+		e.pay(p.loop)
 	case paysMemory, paysTable:
 		e.index(opLocalTee, e.length)
 		e.index(opLocalGet, e.left)
@@ -111,16 +149,23 @@ func (e *emitter) point(p point) {
 		if p.kind == paysMemory {
 			e.out = append(e.out, opI64Const, memoryShift, opI64ShrU)
 		}
-		e.pay()
+		e.pay(false)
 	}
 }
 
-// pay subtracts, and traps where that leaves less than nothing.
-func (e *emitter) pay() {
+// pay subtracts, and traps where that leaves less than nothing. The global is
+// told before a trap, and where a round begins.
+func (e *emitter) pay(round bool) {
 	e.out = append(e.out, opI64Sub)
 	e.index(opLocalTee, e.left)
+	if round {
+		e.index(opGlobalSet, e.global)
+		e.index(opLocalGet, e.left)
+	}
 	e.out = append(e.out, opI64Const, 0, opI64LtS, opIf, typeNothing)
-	e.save()
+	if !round {
+		e.save()
+	}
 	e.out = append(e.out, opUnreachable, opEnd)
 }
 

@@ -7,6 +7,9 @@
 // costs a unit for each 8 bytes and moving table entries one each, whatever it
 // takes. The same input costs the same on every machine.
 //
+// The global has what is left whenever other code runs, and from each round of
+// a loop on. So whoever stops a guest from outside knows what it used at least.
+//
 // Nothing that the module had changes its index: there is no new import, the
 // global and the exports come last, and so the names in traps stay right. The
 // host tells an empty tank from a trap of the guest's own by looking at the
@@ -28,7 +31,7 @@ const (
 )
 
 // Version changes with what Rewrite makes of a module, prices included.
-const Version = "1"
+const Version = "2"
 
 // Bytes of memory and entries of a table that one unit moves, as a shift.
 const (
@@ -64,8 +67,7 @@ type rewriter struct {
 
 	globalDone, exportDone bool
 
-	walker  walker
-	scratch []byte
+	walker walker
 }
 
 // shape is what matters of a function type.

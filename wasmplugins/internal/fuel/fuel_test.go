@@ -201,3 +201,36 @@ func TestReservedIsOutOfReach(t *testing.T) {
 		t.Error(valid(must(Rewrite(raw))))
 	}
 }
+
+// rounds is a module whose f runs so many rounds of a loop without a call, and traps.
+func rounds() []byte {
+	out := append([]byte{}, header...)
+	out = appendSection(out, secType, []byte{1, 0x60, 1, typeI32, 0})
+	out = appendSection(out, secFunction, []byte{1, 0})
+	out = appendSection(out, secExport, []byte{1, 1, 'f', 0, 0})
+	body := []byte{0, opLoop, typeNothing, opLocalGet, 0, 0x41, 1, 0x6b, opLocalTee, 0, 0x45, opIf, typeNothing, opUnreachable, opEnd, 0x0c, 0, opEnd, opEnd}
+	return appendSection(out, secCode, append([]byte{1, byte(len(body))}, body...))
+}
+
+// Who looks at the global while a loop runs sees what it has used, but for one round.
+func TestLoopsAreFollowed(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	rt := wazero.NewRuntimeWithConfig(ctx, engines["compiler"])
+	defer rt.Close(ctx)
+	const full = 1 << 40
+	used := func(n uint64) int64 {
+		m := instance(t, rt, must(Rewrite(rounds())))
+		defer m.Close(ctx)
+		tank := m.ExportedGlobal(Global).(api.MutableGlobal)
+		tank.Set(full)
+		if _, err := m.ExportedFunction("f").Call(ctx, n); err == nil {
+			t.Fatal("it did not trap")
+		}
+		return full - int64(tank.Get())
+	}
+	one, two, many := used(1), used(2), used(1000)
+	if round := two - one; one <= 0 || round <= 0 || many != one+999*round {
+		t.Errorf("one round says %d units, two %d, and a thousand %d", one, two, many)
+	}
+}

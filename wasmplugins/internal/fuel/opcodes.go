@@ -56,6 +56,8 @@ const (
 	immLEB
 	immTwoLEB
 	immLocal
+	immBlock
+	immEnd
 	immRare
 )
 
@@ -68,8 +70,10 @@ var immediates = func() (t [256]uint8) {
 	}
 	set(immRare, opUnreachable, opUnreachable)
 	set(immFree, 0x01, 0x01) // nop
-	set(immRare, opBlock, opElse)
-	set(immRare, opEnd, opReturn)
+	set(immBlock, opBlock, opIf)
+	set(immRare, opElse, opElse)
+	set(immEnd, opEnd, opEnd)
+	set(immRare, opBr, opReturn)
 	set(immRare, opCall, opCallIndirect)
 	set(immFree, 0x1a, 0x1a) // drop
 	set(immNone, 0x1b, 0x1b) // select
@@ -94,26 +98,15 @@ var immediates = func() (t [256]uint8) {
 // bodies have few of. r stands after the opcode, which is at at.
 func (w *walker) rare(op byte, at int, r *reader) error {
 	switch op {
-	case opBlock, opLoop, opIf:
-		r.skipLEB() // a value type or a signed 33-bit index
-		if op == opIf {
-			w.spend(at, 1)
-		}
-		w.open(op, r.pos)
-		return nil
 	case opElse:
 		if w.nested == 0 && !w.frames[len(w.frames)-1].isIf {
 			return errMalformed
 		}
 		w.otherwise()
 		return nil
-	case opEnd:
-		w.end(at)
-		return nil
-	}
-	if op == opMemoryGrow {
+	case opMemoryGrow:
 		w.spend(at, priceGrow)
-	} else {
+	default:
 		w.spend(at, 1)
 	}
 	switch op {

@@ -24,6 +24,7 @@ type point struct {
 	cost int32 // of code; 1 for other kinds
 	left int32 // of spare
 	kind kind
+	loop bool // it begins a round
 }
 
 // spare is how much a point may charge for instructions that perhaps do not
@@ -63,7 +64,8 @@ type walker struct {
 }
 
 // walk reads the instructions of a body from pos to its end. locals includes
-// the parameters.
+// the parameters. This is the loop that decides how long Rewrite takes, hence
+// the cases that open and close blocks, which compilers write many of.
 func (w *walker) walk(raw []byte, pos int, locals uint64) error {
 	w.points, w.frames, w.bulk = w.points[:0], w.frames[:0], false
 	w.dead, w.nested, w.sum = false, 0, 0
@@ -87,6 +89,21 @@ func (w *walker) walk(raw []byte, pos int, locals uint64) error {
 				return err
 			}
 			pos = end
+		case immBlock:
+			pos = afterLEB(raw, pos) // a value type or a signed 33-bit index
+			if op == opIf {
+				w.spend(at, 1)
+			}
+			w.open(op, pos)
+			continue
+		case immEnd:
+			if w.end(at); len(w.frames) > 0 {
+				continue
+			}
+			if pos < len(raw) {
+				return errMalformed
+			}
+			return nil
 		default:
 			r := reader{raw: raw, pos: pos}
 			if err := w.rare(op, at, &r); err != nil {
@@ -95,13 +112,8 @@ func (w *walker) walk(raw []byte, pos int, locals uint64) error {
 			if r.bad {
 				return errMalformed
 			}
-			if pos = r.pos; len(w.frames) > 0 {
-				continue
-			}
-			if pos < len(raw) {
-				return errMalformed
-			}
-			return nil
+			pos = r.pos
+			continue
 		}
 		w.spend(at, price)
 	}
@@ -154,6 +166,9 @@ func (w *walker) settle() {
 }
 
 func (w *walker) switchTo(payer int32, certain bool) {
+	if payer == w.payer && certain && w.certain {
+		return // as before
+	}
 	w.settle()
 	w.payer, w.certain, w.most = payer, certain, math.MaxInt32
 	if !certain || w.spare < 0 {
@@ -171,6 +186,7 @@ func (w *walker) open(op byte, end int) {
 	switch op {
 	case opLoop:
 		w.begin(end, 1)
+		w.points[len(w.points)-1].loop = true
 	case opIf:
 		w.switchTo(w.payer, false)
 	}

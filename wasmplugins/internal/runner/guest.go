@@ -67,6 +67,7 @@ type guest struct {
 	stderr   tee
 	pending  []byte // the reply that the guest may read
 	counts   bool   // fuel
+	meter    *meter // of it
 	script   []byte // what the operation "source" answers; empty: there is none
 
 	early bool       // the guest initialises
@@ -80,7 +81,7 @@ func newGuest(p *process, rt wazero.Runtime, compiled wazero.CompiledModule, mod
 	if err != nil {
 		return nil, fmt.Errorf("guest memory: %w", err)
 	}
-	g := &guest{p: p, rt: rt, module: module, compiled: compiled, mem: mem, logs: newLogs(p.send)}
+	g := &guest{p: p, rt: rt, module: module, compiled: compiled, mem: mem, logs: newLogs(p.send), meter: newMeter(p.send)}
 	g.out.send = p.send
 	g.stdout.to, g.stderr.to = &g.out, g.logs
 	g.ctx = experimental.WithMemoryAllocator(context.Background(), mem)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -184,6 +185,9 @@ func (p *process) load(s frame.Setup, folder string, module Module, script []byt
 	p.guest, err = newGuest(p, rt, compiled, module, s.Memory)
 	if err == nil {
 		p.guest.script, p.guest.counts = script, s.Fuel
+		if s.Fuel && runtime.GOMAXPROCS(0) < 2 {
+			runtime.GOMAXPROCS(2) // the meter has to run while the guest does
+		}
 		if s.Repeat != nil {
 			p.guest.repeat(*s.Repeat)
 		}

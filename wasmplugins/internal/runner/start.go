@@ -31,9 +31,13 @@ func (g *guest) start(s frame.Start, request []byte) (used uint64, err error) {
 	}
 	defer mod.Close(g.ctx)
 	t := g.tank(mod, s.Fuel)
+	if waited {
+		err = g.resume(t)
+	}
+	g.meter.begin(t)
+	defer g.meter.end()
 	switch {
 	case waited:
-		err = g.resume(t)
 	case g.module.Reactor:
 		err = g.initialize(mod, t, s.Env)
 	default:
