@@ -41,8 +41,8 @@ type Step struct {
 type Candidate struct {
 	AgentID   string
 	AgentName string
-	// State is matching agents' busy, paused, connecting, stopping, offline, disabled, drained or refused while it
-	// waits; no_match for one that its target does not mean; else holds, tried or reported.
+	// State is matching agents' busy, paused, connecting, stopping, offline, disabled, drained, sandbox or refused while
+	// it waits; no_match for one that its target does not mean; else holds, tried or reported.
 	State     string
 	Reason    string // one sentence
 	Offers    int    // how often it was offered there

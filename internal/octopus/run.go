@@ -69,10 +69,12 @@ type Execution struct {
 	DryRun      bool
 	OnTrial     bool // how it ends counts when versions in rings are compared
 	Priority    int
-	Memory      uint64 // the sandbox's limit in bytes
-	Fuel        uint64 // how much the plugin may execute, about one an instruction; 0: no limit, and nothing is counted
-	Timeout     time.Duration
-	LostAfter   time.Duration
+	Memory      uint64       // the sandbox's limit in bytes
+	Fuel        uint64       // how much the plugin may execute, about one an instruction; 0: no limit, and nothing is counted
+	Sandbox     SandboxLevel // the least that its agent must reach; "": any
+	Repeat
+	Timeout   time.Duration
+	LostAfter time.Duration
 
 	Progress *Progress
 	Waiting  *Waiting // why it is queued; nil otherwise
@@ -116,7 +118,7 @@ type Progress struct {
 	Message  string
 }
 
-// Waiting says why an execution is queued. Codes: no_agent, offline, busy, disabled, drained, retry.
+// Waiting says why an execution is queued. Codes: no_agent, offline, busy, disabled, drained, sandbox, retry.
 type Waiting struct {
 	Code    string
 	Message string
@@ -140,6 +142,7 @@ type Usage struct {
 	LogBytes     int64
 	OutputBytes  int64
 	Fuel         uint64 // 0: not counted
+	FuelAtLeast  bool   // it may have been more: the guest was killed, or it trapped
 }
 
 // Attempt is one try of an execution on one agent.

@@ -240,9 +240,9 @@ func writeValue(b *strings.Builder, v string) {
 }
 
 // MatchLabels are what a selector sees of an agent: the labels that the server keeps, those of the agent's owner
-// beneath them, and the built-in os, arch, name and version, which nobody can forge.
+// beneath them, and the built-in os, arch, name, version and sandbox, which nobody can forge.
 func (a Agent) MatchLabels() map[string]string {
-	labels := make(map[string]string, len(a.Labels)+len(a.Facts.Labels)+4)
+	labels := make(map[string]string, len(a.Labels)+len(a.Facts.Labels)+5)
 	for k, v := range a.Facts.Labels {
 		labels[k] = v
 	}
@@ -250,6 +250,6 @@ func (a Agent) MatchLabels() map[string]string {
 		labels[k] = v
 	}
 	labels["os"], labels["arch"] = a.Facts.OS, a.Facts.Arch
-	labels["name"], labels["version"] = a.Name, a.Facts.AgentVersion
+	labels["name"], labels["version"], labels[labelSandbox] = a.Name, a.Facts.AgentVersion, a.Facts.Sandbox.Level
 	return labels
 }

@@ -161,10 +161,10 @@ func FuzzParseSelector(f *testing.F) {
 
 func TestMatchLabels(t *testing.T) {
 	t.Parallel()
-	a := Agent{Name: "web-01", Labels: map[string]string{"env": "prod", "os": "forged"},
-		Facts: Facts{OS: "linux", Arch: "arm64", AgentVersion: "1.2.3", Labels: map[string]string{"env": "test", "rack": "7"}}}
+	a := Agent{Name: "web-01", Labels: map[string]string{"env": "prod", "os": "forged", "sandbox": "forged"},
+		Facts: Facts{OS: "linux", Arch: "arm64", AgentVersion: "1.2.3", Sandbox: Sandbox{Level: "full"}, Labels: map[string]string{"env": "test", "rack": "7"}}}
 	got := a.MatchLabels()
-	for k, v := range map[string]string{"env": "prod", "rack": "7", "os": "linux", "arch": "arm64", "name": "web-01", "version": "1.2.3"} {
+	for k, v := range map[string]string{"env": "prod", "rack": "7", "os": "linux", "arch": "arm64", "name": "web-01", "version": "1.2.3", "sandbox": "full"} {
 		if got[k] != v {
 			t.Errorf("%s is %q, not %q", k, got[k], v)
 		}

@@ -49,8 +49,33 @@ type Work struct {
 	WaitTTL     time.Duration // how long to wait for an agent; 0: by target mode
 	LostAfter   time.Duration // silence before a started execution is lost; 0: by OnLost
 	OnLost      OnLost
-	MaxAttempts int    // 0 is 1
-	Priority    int    // higher first
-	DryRun      bool   // the host records what would change something, instead of doing it
-	Fuel        uint64 // how much the plugin may execute; 0: the manifest's
+	MaxAttempts int          // 0 is 1
+	Priority    int          // higher first
+	DryRun      bool         // the host records what would change something, instead of doing it
+	Fuel        uint64       // how much the plugin may execute; 0: the manifest's
+	Sandbox     SandboxLevel // the least that its agent must reach; "": any
+	Repeat                   // nothing: the real clock and real random numbers
+}
+
+// Repeat makes an execution do the same each time, as far as its sandbox goes: what host calls answer may still differ.
+type Repeat struct {
+	Clock time.Time // where the plugin's clock stands; zero: the real one
+	Seed  *uint64   // what its random numbers come from; nil: real ones
+}
+
+// On reports whether anything is not as ever.
+func (r Repeat) On() bool { return !r.Clock.IsZero() || r.Seed != nil }
+
+// Years that a frozen clock may show: nanoseconds in 64 bits reach a little further.
+const (
+	firstClock = 1678
+	lastClock  = 2261
+)
+
+// CheckRepeat refuses a clock that no sandbox could show.
+func CheckRepeat(r Repeat) error {
+	if year := r.Clock.UTC().Year(); r.Clock.IsZero() || firstClock <= year && year <= lastClock {
+		return nil
+	}
+	return InvalidField("/clock", "The clock must be between the years %d and %d.", firstClock, lastClock)
 }

@@ -131,7 +131,8 @@ type Usage struct {
 	HostCalls   int    `json:"host_calls"`
 	LogBytes    int64  `json:"log_bytes"`
 	OutputBytes int64  `json:"output_bytes"`
-	Fuel        uint64 `json:"fuel,omitempty"` // where it was counted
+	Fuel        uint64 `json:"fuel,omitempty"`          // where it was counted
+	FuelAtLeast bool   `json:"fuel_at_least,omitempty"` // it may have been more: the guest was killed, or it trapped
 }
 
 // Log carries a chunk of an execution's log: whole lines of one stream.

@@ -10,10 +10,14 @@ package wire
 //	1  2026-11-22  the first: hello, heartbeat, offer, accept, go, result, logs, calls
 //	2  2026-11-22  the same messages by HTTP long polls, where a WebSocket does not come through
 //	3  2026-11-22  dry runs: an offer that is one says so, and a result says what it would have done
-const Version = 3
+//	4  2026-11-22  frozen clocks and seeds in an offer; a result says of its fuel whether it may have been more
+const Version = 4
 
 // VersionDryRun is the first whose agents know of dry runs. One that does not would do it all.
 const VersionDryRun = 3
+
+// VersionRepeat is the first whose agents know of frozen clocks and seeds. One that does not would use the real ones.
+const VersionRepeat = 4
 
 // Subprotocol is the WebSocket subprotocol that both sides ask for.
 const Subprotocol = "octopus.v1"

@@ -77,6 +77,12 @@ type Offer struct {
 	OnLost        octopus.OnLost  `json:"on_lost"`
 	ArtifactBytes int64           `json:"artifact_bytes,omitempty"` // of the files that the guest may leave; 0: the server takes none
 	DryRun        bool            `json:"dry_run,omitempty"`        // record what would change something, and answer as if it were done
+	// Sandbox is the least that the agent's must reach: it may have come back with less since it took an offer.
+	Sandbox octopus.SandboxLevel `json:"sandbox,omitempty"`
+	// ClockNS is where the guest's clock stands, in nanoseconds since 1970, and Seed what its random numbers come from.
+	// nil: the real ones. It is no time of this exchange, which has only durations, but an input of the plugin.
+	ClockNS *int64  `json:"clock_ns,omitempty"`
+	Seed    *uint64 `json:"seed,omitempty"`
 }
 
 // Go starts an accepted execution: the server has committed it as running.
