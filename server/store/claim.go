@@ -82,15 +82,23 @@ func scanCandidate(row scanner) (candidate, error) {
 }
 
 var boundSQL = "SELECT " + executionColumns + `, spread FROM executions
-WHERE status = 'queued' AND bound_agent = ? AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`
+WHERE status = 'queued' AND bound_agent = ? AND not_before <= ? AND sandbox IN (?, ?, ?, ?, ?) ORDER BY priority DESC, id LIMIT ?`
 
-// bound claims what only one of the agents may run.
+// bound claims what only one of the agents may run, and may run there. What asks for a better sandbox than the agent
+// has stays, and hides nothing that is behind it.
 func (c *claim) bound() error {
 	for _, agent := range c.agents {
 		if c.left <= 0 {
 			return nil
 		}
-		candidates, err := c.candidates(boundSQL, agent.ID, micros(c.tx.now), min(agent.Credits, c.left))
+		args := []any{agent.ID, micros(c.tx.now)}
+		for _, level := range append(octopus.SandboxLevels, "") {
+			if !agent.Sandbox.Reaches(level) {
+				level = "" // one that it does reach: the number of levels in the query is fixed
+			}
+			args = append(args, string(level))
+		}
+		candidates, err := c.candidates(boundSQL, append(args, min(agent.Credits, c.left))...)
 		if err != nil {
 			return err
 		}

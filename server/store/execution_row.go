@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 var fixedColumns = []string{
 	"id", "run_id", "task_id", "task_name", "plugin", "plugin_version", "digest", "action", "mode", "bound_agent",
 	"pool", "max_attempts", "on_lost", "idempotent", "priority", "memory", "timeout", "lost_after", "created_at",
-	"retry_of", "created_by", "fuel", "dry_run", "on_trial",
+	"retry_of", "created_by", "fuel", "dry_run", "on_trial", "sandbox", "clock", "seed",
 }
 
 var movingColumns = []string{
@@ -26,7 +27,7 @@ var movingColumns = []string{
 var executionColumns = strings.Join(append(append([]string{}, fixedColumns...), movingColumns...), ", ")
 
 const (
-	fixedCount  = 24
+	fixedCount  = 27
 	movingCount = 28
 	dueColumn   = movingCount // due_at comes after the moving columns and is computed
 )
@@ -43,6 +44,7 @@ func fixedValues(x *octopus.Execution) []any {
 		x.ID, x.RunID, x.TaskID, clean(x.TaskName), x.Plugin, x.PluginVersion, x.Digest, x.Action, string(x.Mode),
 		x.BoundAgent, x.Pool, int64(x.MaxAttempts), string(x.OnLost), x.Idempotent, int64(x.Priority), int64(x.Memory),
 		x.Timeout.Microseconds(), x.LostAfter.Microseconds(), micros(x.CreatedAt), x.RetryOf, clean(x.CreatedBy), int64(x.Fuel), x.DryRun, x.OnTrial,
+		string(x.Sandbox), clockText(x.Clock), seedText(x.Seed),
 	}
 }
 
@@ -86,6 +88,8 @@ type executionScan struct {
 	x                 octopus.Execution
 	mode, lost, state string
 	memory, fuel      int64
+	sandbox           string
+	clock, seed       string
 	progress, waiting string
 	excluded, usage   string
 	code, message     string
@@ -96,7 +100,7 @@ func (e *executionScan) targets() []any {
 	x := &e.x
 	return []any{&x.ID, &x.RunID, &x.TaskID, &x.TaskName, &x.Plugin, &x.PluginVersion, &x.Digest, &x.Action, &e.mode,
 		&x.BoundAgent, &x.Pool, &x.MaxAttempts, &e.lost, &x.Idempotent, &x.Priority, &e.memory, durationInto{&x.Timeout},
-		durationInto{&x.LostAfter}, timeInto{&x.CreatedAt}, &x.RetryOf, &x.CreatedBy, &e.fuel, &x.DryRun, &x.OnTrial,
+		durationInto{&x.LostAfter}, timeInto{&x.CreatedAt}, &x.RetryOf, &x.CreatedBy, &e.fuel, &x.DryRun, &x.OnTrial, &e.sandbox, &e.clock, &e.seed,
 		&e.excluded, &x.AgentID, &x.AgentName, &e.state, &x.Silent, &x.Cancelling, &x.Fence, &x.Attempt, &e.progress,
 		&e.waiting, &e.code, &e.message, &x.StatusCode, &x.Message, &e.usage, timeInto{&x.QueuedAt},
 		timeInto{&x.OfferedAt}, timeInto{&x.GoAt}, timeInto{&x.StartedAt}, timeInto{&x.FinishedAt},
@@ -116,7 +120,10 @@ func scanExecution(row scanner) (octopus.Execution, error) {
 func (e *executionScan) decode() (octopus.Execution, error) {
 	x := &e.x
 	x.Mode, x.OnLost, x.Status = octopus.TargetMode(e.mode), octopus.OnLost(e.lost), octopus.Status(e.state)
-	x.Memory, x.Fuel = uint64(e.memory), uint64(e.fuel)
+	x.Memory, x.Fuel, x.Sandbox = uint64(e.memory), uint64(e.fuel), octopus.SandboxLevel(e.sandbox)
+	if err := e.repeat(); err != nil {
+		return *x, err
+	}
 	if e.code != "" || e.message != "" {
 		x.Reason = &octopus.Reason{Code: e.code, Message: e.message}
 	}
@@ -138,6 +145,39 @@ func (e *executionScan) decode() (octopus.Execution, error) {
 		x.Usage = u.usage()
 	}
 	return *x, nil
+}
+
+// clockText keeps a frozen clock to the nanosecond; "" is the real one. The beginning of 1970 is as good as any other.
+func clockText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
+}
+
+// seedText has room for all 64 bits, which a column of numbers has not; "" is none.
+func seedText(seed *uint64) string {
+	if seed == nil {
+		return ""
+	}
+	return strconv.FormatUint(*seed, 10)
+}
+
+// repeat reads what clockText and seedText wrote.
+func (e *executionScan) repeat() (err error) {
+	if e.clock != "" {
+		if e.x.Clock, err = time.Parse(time.RFC3339Nano, e.clock); err != nil {
+			return err
+		}
+	}
+	if e.seed != "" {
+		seed, err := strconv.ParseUint(e.seed, 10, 64)
+		if err != nil {
+			return err
+		}
+		e.x.Seed = &seed
+	}
+	return nil
 }
 
 func reasonText(r *octopus.Reason) (code, message string) {
@@ -182,6 +222,7 @@ type usageRow struct {
 	Log      int64  `json:"l,omitempty"`
 	Output   int64  `json:"o,omitempty"`
 	Fuel     uint64 `json:"f,omitempty"`
+	AtLeast  bool   `json:"fl,omitempty"` // of Fuel
 }
 
 func usageText(u octopus.Usage) string {
@@ -189,12 +230,12 @@ func usageText(u octopus.Usage) string {
 		return ""
 	}
 	return encode(usageRow{u.DownloadTime.Microseconds(), u.CompileTime.Microseconds(), u.ReadyTime.Microseconds(),
-		u.GuestTime.Microseconds(), u.PeakMemory, u.HostCalls, u.LogBytes, u.OutputBytes, u.Fuel})
+		u.GuestTime.Microseconds(), u.PeakMemory, u.HostCalls, u.LogBytes, u.OutputBytes, u.Fuel, u.FuelAtLeast})
 }
 
 func (u usageRow) usage() octopus.Usage {
 	us := time.Microsecond
 	return octopus.Usage{DownloadTime: time.Duration(u.Download) * us, CompileTime: time.Duration(u.Compile) * us,
 		ReadyTime: time.Duration(u.Ready) * us, GuestTime: time.Duration(u.Guest) * us, PeakMemory: u.Peak,
-		HostCalls: u.Calls, LogBytes: u.Log, OutputBytes: u.Output, Fuel: u.Fuel}
+		HostCalls: u.Calls, LogBytes: u.Log, OutputBytes: u.Output, Fuel: u.Fuel, FuelAtLeast: u.AtLeast}
 }

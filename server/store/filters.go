@@ -30,6 +30,7 @@ type Change struct {
 	Artifacts []octopus.Artifact    // replace those of the same name and attempt; without data they are empty files
 	Cache     []octopus.CacheEntry  // put into the shared cache rows
 	Evidence  json.RawMessage       // a late result, kept beside the execution
+	Refused   *octopus.PluginEvent  // for the plugin's history: its agent would not load the module
 }
 
 // ClaimQuery asks for queued executions that some agents may run.
@@ -44,6 +45,7 @@ type ClaimAgent struct {
 	Name    string
 	Credits int      // how many executions it can take now
 	Pools   []string // canonical selectors that it matches
+	Sandbox octopus.SandboxLevel
 }
 
 // ExecutionFilter narrows a list of executions. Zero fields do not.

@@ -24,6 +24,9 @@ type workRow struct {
 	Priority    int             `json:"priority,omitempty"`
 	Fuel        uint64          `json:"fuel,omitempty"`
 	DryRun      bool            `json:"dry_run,omitempty"`
+	Sandbox     string          `json:"sandbox,omitempty"`
+	Clock       time.Time       `json:"clock,omitzero"`
+	Seed        *uint64         `json:"seed,omitempty"`
 }
 
 type targetRow struct {
@@ -36,7 +39,8 @@ type targetRow struct {
 func workText(w octopus.Work) string {
 	row := workRow{Plugin: w.Plugin, Version: w.Version, Action: w.Action, Target: targetRow(w.Target),
 		Timeout: w.Timeout.Microseconds(), Deadline: w.Deadline.Microseconds(), WaitTTL: w.WaitTTL.Microseconds(),
-		LostAfter: w.LostAfter.Microseconds(), OnLost: w.OnLost, MaxAttempts: w.MaxAttempts, Priority: w.Priority, Fuel: w.Fuel, DryRun: w.DryRun}
+		LostAfter: w.LostAfter.Microseconds(), OnLost: w.OnLost, MaxAttempts: w.MaxAttempts, Priority: w.Priority, Fuel: w.Fuel, DryRun: w.DryRun,
+		Sandbox: string(w.Sandbox), Clock: w.Clock, Seed: w.Seed}
 	if json.Valid(w.Params) {
 		row.Params = w.Params
 	}
@@ -48,7 +52,8 @@ func (r workRow) work() octopus.Work {
 	return octopus.Work{Plugin: r.Plugin, Version: r.Version, Action: r.Action, Params: r.Params,
 		Target: octopus.Target(r.Target), Timeout: time.Duration(r.Timeout) * us, Deadline: time.Duration(r.Deadline) * us,
 		WaitTTL: time.Duration(r.WaitTTL) * us, LostAfter: time.Duration(r.LostAfter) * us, OnLost: r.OnLost,
-		MaxAttempts: r.MaxAttempts, Priority: r.Priority, Fuel: r.Fuel, DryRun: r.DryRun}
+		MaxAttempts: r.MaxAttempts, Priority: r.Priority, Fuel: r.Fuel, DryRun: r.DryRun,
+		Sandbox: octopus.SandboxLevel(r.Sandbox), Repeat: octopus.Repeat{Clock: r.Clock, Seed: r.Seed}}
 }
 
 const runColumns = `runs.id, task_id, task_name, task_revision, plugin, version, digest, action, target, retry_of, created_by,

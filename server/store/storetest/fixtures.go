@@ -96,7 +96,7 @@ func End(status octopus.Status) store.StepFunc {
 		x.Status, x.FinishedAt = status, now
 		if status == octopus.Succeeded || status == octopus.Failed {
 			x.StartedAt, x.StatusCode, x.Message, x.Response = now, 200, "ok", Response
-			x.Usage = octopus.Usage{ReadyTime: 200 * time.Microsecond, GuestTime: 100 * time.Microsecond, PeakMemory: 65536, Fuel: 1234}
+			x.Usage = octopus.Usage{ReadyTime: 200 * time.Microsecond, GuestTime: 100 * time.Microsecond, PeakMemory: 65536, Fuel: 1234, FuelAtLeast: true}
 		}
 		if status != octopus.Succeeded {
 			x.Reason = &octopus.Reason{Code: string(status), Message: "It ended as " + string(status) + "."}

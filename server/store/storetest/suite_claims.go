@@ -78,6 +78,32 @@ func testClaimRules(t *testing.T, s *store.Store) {
 	equal(t, "pools", fmt.Sprint(pools, agents), "[other p] [agt_other]")
 }
 
+// testClaimSandbox: what asks for more than its agent reaches stays, and hides nothing that is behind it.
+func testClaimSandbox(t *testing.T, s *store.Store) {
+	bound := func(asked octopus.SandboxLevel) string {
+		return one(t, s, func(x *octopus.Execution) { x.BoundAgent, x.Mode, x.Sandbox = "agt_1", octopus.TargetAgent, asked })
+	}
+	full := bound(octopus.SandboxFull)
+	for range 3 {
+		bound("odd")
+	}
+	filtered, basic, any := bound(octopus.SandboxFiltered), bound(octopus.SandboxBasic), bound("")
+	a := agent("agt_1", 3)
+	for _, c := range []struct {
+		has  octopus.SandboxLevel
+		want []string
+	}{{"", []string{any}}, {"odd", nil}, {octopus.SandboxProcess, []string{basic}}, {octopus.SandboxFull, []string{full, filtered}}} {
+		a.Sandbox = c.has
+		var ids []string
+		for _, x := range claim(t, s, 0, a) {
+			ids = append(ids, x.ID)
+		}
+		if !slices.Equal(ids, c.want) {
+			t.Fatalf("with the sandbox %q it claimed %v, want %v", c.has, ids, c.want)
+		}
+	}
+}
+
 func testClaimSpread(t *testing.T, s *store.Store) {
 	_, ids := create(t, s, 3, func(_ int, x *octopus.Execution) { x.Pool = "p" })
 	first := claim(t, s, 0, agent("agt_1", 5, "p"))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 func testCreate(t *testing.T, s *store.Store) {
 	made := NewRun(s, 2, func(i int, x *octopus.Execution) {
 		x.Pool, x.Priority, x.Excluded = "env=prod", 5, []string{"agt_x"}
+		x.Sandbox, x.Clock, x.Seed = octopus.SandboxFull, time.Unix(int64(i), 123).UTC(), new(uint64(math.MaxUint64))
 		x.Waiting = &octopus.Waiting{Code: "busy", Message: "All agents are busy.", Since: x.CreatedAt}
 		x.Progress = &octopus.Progress{Fraction: 0.25, Message: "a quarter"}
 	})
@@ -24,6 +26,7 @@ func testCreate(t *testing.T, s *store.Store) {
 	made.Run.LeftOut = []octopus.LeftOut{{AgentID: "agt_1", AgentName: "one", Reason: "disabled"}}
 	made.Run.TaskID, made.Run.TaskName, made.Run.TaskRevision = "tsk_1", "nightly", 3
 	made.Run.Timeout, made.Run.OnLost = time.Minute, octopus.OnLostRetry
+	made.Run.Sandbox, made.Run.Clock, made.Run.Seed = octopus.SandboxFiltered, time.Unix(0, 0).UTC(), new(uint64)
 	run, _, err := s.CreateRun(t.Context(), made)
 	check(t, err)
 	stored, err := s.Run(t.Context(), run.ID)

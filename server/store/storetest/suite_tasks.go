@@ -16,7 +16,8 @@ func task(name string) octopus.Task {
 	return octopus.Task{Name: name, Description: "d", Folder: "f", Labels: map[string]string{"team": "web"}, Type: octopus.TaskAdhoc, Enabled: true,
 		Owner: "ada", CreatedBy: "ada", Work: octopus.Work{Plugin: "noop", Version: "^1", Action: "run", Params: json.RawMessage(`{"a":[1]}`),
 			Target:  octopus.Target{Mode: octopus.TargetAll, Selector: "env=prod"},
-			Timeout: time.Minute, Deadline: time.Hour, WaitTTL: 2 * time.Hour, LostAfter: time.Minute, OnLost: octopus.OnLostRetry, MaxAttempts: 3, Priority: 7, Fuel: 1 << 40}}
+			Timeout: time.Minute, Deadline: time.Hour, WaitTTL: 2 * time.Hour, LostAfter: time.Minute, OnLost: octopus.OnLostRetry, MaxAttempts: 3, Priority: 7, Fuel: 1 << 40,
+			Sandbox: octopus.SandboxFull, Repeat: octopus.Repeat{Clock: time.Unix(0, 1).UTC(), Seed: new(uint64(7))}}}
 }
 
 func testTasks(t *testing.T, s *store.Store) {
