@@ -260,6 +260,9 @@ func (a *Agent) admit(o *wire.Offer) (wire.RejectReason, string) {
 	if why := a.policy.SandboxRefusal(a.pool.Level().Name); why != "" {
 		return wire.RejectSandbox, why
 	}
+	if why := a.sandboxRefusal(o); why != "" {
+		return wire.RejectSandbox, why
+	}
 	if free, ok := a.folder.free(); ok && free < a.config.MinFree {
 		return wire.RejectNoSpace, "The agent's disk is full."
 	}

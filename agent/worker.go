@@ -104,9 +104,20 @@ func unavailable(err error) wasmplugins.Outcome {
 	return wasmplugins.Outcome{Response: r, Err: err}
 }
 
+// sandboxRefusal says why the sandbox is not what an offer asks for; "" where it is.
+func (a *Agent) sandboxRefusal(o *wire.Offer) string {
+	if level := a.pool.Level(); !level.AtLeast(string(o.Sandbox)) {
+		return fmt.Sprintf("The task asks for the sandbox level %s; this machine reaches %s.", o.Sandbox, level.Name)
+	}
+	return ""
+}
+
 // sandbox runs the guest.
 func (a *Agent) sandbox(j *job) wasmplugins.Outcome {
 	o := j.offer
+	if why := a.sandboxRefusal(o); why != "" { // it was taken by a process that reached more
+		return wasmplugins.Outcome{Response: spec.Failure(503, spec.CodeSandbox, why), Err: errors.New(why)}
+	}
 	var grant spec.Capabilities
 	if len(o.Grant) > 0 && json.Unmarshal(o.Grant, &grant) != nil {
 		err := fmt.Errorf("the offer's grant is malformed")
@@ -132,6 +143,7 @@ func (a *Agent) sandbox(j *job) wasmplugins.Outcome {
 	defer log.Close()
 	return a.pool.Run(j.ctx, wasmplugins.Job{
 		Digest: o.Digest, Memory: o.MemoryBytes, Timeout: timeout, Stdout: o.StdoutBytes, Fuel: o.Fuel, Request: request,
+		Repeat:     j.repeat(),
 		Env:        a.policy.Environment(grant.Env),
 		OnLog:      log.Write,
 		OnProgress: func(fraction float64, message string) { a.progress(j, fraction, j.hidden.Text(message)) },
@@ -149,6 +161,15 @@ func (a *Agent) givenUp(o *wire.Offer) *broker.Error {
 	return &broker.Error{Code: core.ReasonLeaseLost, Message: "The server was not heard for so long that another agent may run this."}
 }
 
+// repeat is the clock and the seed that the guest was given. Sleeping takes its time: timeouts are real.
+func (j *job) repeat() (r wasmplugins.Repeat) {
+	if ns := j.offer.ClockNS; ns != nil {
+		r.Clock = time.Unix(0, *ns).UTC()
+	}
+	r.Seed = j.offer.Seed
+	return r
+}
+
 // timeout is what the guest gets: the task's, and no more than what is left of the deadline over all attempts.
 func (j *job) timeout() time.Duration {
 	timeout := time.Duration(j.offer.TimeoutMS) * time.Millisecond
@@ -164,10 +185,14 @@ func (j *job) timeout() time.Duration {
 
 func (j *job) request(timeout time.Duration, policy *policy.Policy) ([]byte, error) {
 	o := j.offer
+	now := j.repeat().Clock // the deadline is by the clock that the guest sees
+	if now.IsZero() {
+		now = time.Now()
+	}
 	r := spec.Request{
 		ABI: spec.ABI, Action: o.Action, Params: o.Params, Config: o.Config,
 		Execution: spec.RequestExecution{
-			ID: o.Execution, Run: o.Run, Task: o.Task, Attempt: j.attempt, Deadline: time.Now().Add(timeout).UTC(), DryRun: o.DryRun,
+			ID: o.Execution, Run: o.Run, Task: o.Task, Attempt: j.attempt, Deadline: now.Add(timeout).UTC(), DryRun: o.DryRun,
 		},
 	}
 	if len(r.Params) == 0 {
@@ -280,7 +305,7 @@ func (a *Agent) report(j *job, out wasmplugins.Outcome) core.Done {
 		os.Remove(out.RawFile)
 	}
 	j.usage.GuestUS, j.usage.PeakMemory, j.usage.HostCalls = out.GuestTime.Microseconds(), out.PeakMemory, out.HostCalls
-	j.usage.OutputBytes, j.usage.Fuel = out.RawSize, out.Fuel
+	j.usage.OutputBytes, j.usage.Fuel, j.usage.FuelAtLeast = out.RawSize, out.Fuel, out.FuelAtLeast
 	var last int64
 	last, j.usage.LogBytes = j.log.Close()
 	done := core.Done{Key: j.key, Natural: out.Err == nil, Code: codeOf(out.Response)}

@@ -36,7 +36,7 @@ func (d *Dispatcher) Attach(ctx context.Context, r AttachRequest) (*Session, err
 
 // know takes over what the server decides about the agent. d.mu is held, or s is not registered yet.
 func (s *Session) know(a octopus.Agent) {
-	s.name, s.labels = a.Name, a.MatchLabels()
+	s.name, s.labels, s.sandbox = a.Name, a.MatchLabels(), octopus.SandboxLevel(a.Facts.Sandbox.Level)
 	s.enabled, s.drained = a.Enabled && !a.Revoked, a.Drained
 }
 

@@ -89,7 +89,7 @@ func (d *Dispatcher) claimQuery() (q store.ClaimQuery, keys map[string]bool) {
 	for _, s := range agents {
 		credits := min(s.credits(now), claimLimit)
 		s.reserved += credits
-		q.Agents = append(q.Agents, store.ClaimAgent{ID: s.agentID, Name: s.name, Credits: credits, Pools: pools[s]})
+		q.Agents = append(q.Agents, store.ClaimAgent{ID: s.agentID, Name: s.name, Credits: credits, Pools: pools[s], Sandbox: s.sandbox})
 	}
 	return q, keys
 }

@@ -18,6 +18,7 @@ func (d *Dispatcher) candidates(ctx context.Context, x octopus.Execution, steps 
 	if err != nil {
 		return nil, err
 	}
+	selector = selector.Without(x.Sandbox) // who lacks only that is told why
 	agents, err := d.roster.all(ctx, d, octopus.Selector{})
 	if err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func (d *Dispatcher) candidates(ctx context.Context, x octopus.Execution, steps 
 			continue
 		case x.BoundAgent == "" && !selector.Match(a.labels):
 			if len(others) < maxCandidates {
-				c.State, c.Reason = "no_match", "It does not match "+x.Pool+"."
+				c.State, c.Reason = "no_match", "It does not match "+selector.String()+"."
 				others = append(others, c)
 			}
 			continue
@@ -66,11 +67,11 @@ func (d *Dispatcher) obstacle(x octopus.Execution, a known) (state, reason strin
 	defer d.mu.Unlock()
 	s := d.sessions[a.id]
 	if s == nil {
-		return whyOne(a)
+		return whyOne(a, x.Sandbox)
 	}
 	switch {
-	case !s.enabled || s.drained:
-		return whyOne(known{name: a.name, enabled: s.enabled, drained: s.drained})
+	case !s.enabled || s.drained || !s.sandbox.Reaches(x.Sandbox):
+		return whyOne(known{name: a.name, sandbox: s.sandbox, enabled: s.enabled, drained: s.drained}, x.Sandbox)
 	case s.closed || s.draining:
 		return "stopping", a.name + " is stopping and takes no new work."
 	case !s.ready:

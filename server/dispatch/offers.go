@@ -156,15 +156,16 @@ func (d *Dispatcher) sendOffer(ctx context.Context, x octopus.Execution) error {
 	if s != nil {
 		s.reserved = max(s.reserved-1, 0)
 	}
-	if err != nil || f.refusal+f.unfit != "" || s == nil || s.closed || !s.ready {
+	// Its sandbox was good enough when it was claimed; since then the agent may have come back with another.
+	if err != nil || f.refusal+f.unfit != "" || s == nil || s.closed || !s.ready || !s.sandbox.Reaches(x.Sandbox) {
 		d.mu.Unlock()
 		d.takeBack(x, f)
 		return err
 	}
-	if x.DryRun && s.version < wire.VersionDryRun {
+	if lacks := tooOld(x, s.version); lacks != "" {
 		name := s.name
 		d.mu.Unlock()
-		d.declineDryRun(x, name)
+		d.decline(x, name, lacks)
 		return nil
 	}
 	seq := s.offer(x)
@@ -185,11 +186,22 @@ func (d *Dispatcher) takeBack(x octopus.Execution, f moduleFacts) {
 	d.background(x.ID, func(ctx context.Context) { d.tell(d.step(ctx, x.ID, e)) })
 }
 
-// declineDryRun answers an offer for an agent that would take a dry run for a real one.
-func (d *Dispatcher) declineDryRun(x octopus.Execution, agent string) {
+// tooOld names what an agent that speaks a version of the protocol would pass over in silence; "" where it would not.
+func tooOld(x octopus.Execution, version int) string {
+	switch {
+	case x.DryRun && version < wire.VersionDryRun: // it would do it all
+		return "dry runs"
+	case x.Repeat.On() && version < wire.VersionRepeat: // it would show the real clock, and real random numbers
+		return "frozen clocks and seeds"
+	}
+	return ""
+}
+
+// decline answers an offer for an agent that is too old for it.
+func (d *Dispatcher) decline(x octopus.Execution, agent, lacks string) {
 	e := event{
 		kind: evReject, agentID: x.AgentID, agentName: agent, fence: x.Fence, reject: wire.RejectPolicy,
-		message: "The agent is too old for dry runs. Update it.",
+		message: "The agent is too old for " + lacks + ". Update it.",
 	}
 	d.background(x.ID, func(ctx context.Context) {
 		e.left = d.others(ctx, x.ID, x.AgentID)
@@ -203,7 +215,10 @@ func (d *Dispatcher) offerMessage(ctx context.Context, x octopus.Execution, f mo
 		Plugin: x.Plugin, PluginVersion: x.PluginVersion, Digest: x.Digest, Size: f.size, Action: x.Action, Params: x.Params,
 		Config: f.config, Grant: f.grant, MemoryBytes: x.Memory, StdoutBytes: f.stdout, Fuel: x.Fuel,
 		TimeoutMS: x.Timeout.Milliseconds(), LostAfterMS: x.LostAfter.Milliseconds(), OnLost: x.OnLost, DryRun: x.DryRun,
-		ArtifactBytes: wire.MaxArtifactBytes,
+		ArtifactBytes: wire.MaxArtifactBytes, Sandbox: x.Sandbox, Seed: x.Seed,
+	}
+	if !x.Clock.IsZero() {
+		m.ClockNS = new(x.Clock.UnixNano())
 	}
 	if !x.DeadlineAt.IsZero() {
 		m.DeadlineMS = max(x.DeadlineAt.Sub(d.store.Now()).Milliseconds(), 1)

@@ -16,6 +16,7 @@ import (
 type known struct {
 	id, name  string
 	labels    map[string]string
+	sandbox   octopus.SandboxLevel
 	enabled   bool
 	drained   bool
 	connected bool  // to whatever server, as of the last reading
@@ -98,7 +99,10 @@ func readAll(ctx context.Context, s Store) (map[string]known, error) {
 }
 
 func knownOf(a octopus.Agent) known {
-	return known{id: a.ID, name: a.Name, labels: a.MatchLabels(), enabled: a.Enabled && !a.Revoked, drained: a.Drained, connected: a.Connected, epoch: a.SessionEpoch}
+	return known{
+		id: a.ID, name: a.Name, labels: a.MatchLabels(), sandbox: octopus.SandboxLevel(a.Facts.Sandbox.Level),
+		enabled: a.Enabled && !a.Revoked, drained: a.Drained, connected: a.Connected, epoch: a.SessionEpoch,
+	}
 }
 
 // all lists the agents that match, freshly read, in the order of their ids.
@@ -134,13 +138,13 @@ func (r *roster) matching(ctx context.Context, d *Dispatcher, pool string) []kno
 // why says why an execution has to wait, as a code and a sentence.
 func (d *Dispatcher) why(x octopus.Execution) (code, message string) {
 	if x.BoundAgent != "" {
-		return d.whyAgent(x.BoundAgent)
+		return d.whyAgent(x.BoundAgent, x.Sandbox)
 	}
 	now := d.cfg.Now()
 	if r, ok := d.reasons.get(x.Pool, now); ok {
 		return r.code, r.message
 	}
-	code, message = d.whyPool(x.Pool)
+	code, message = d.whyPool(x.Pool, x.Sandbox)
 	d.reasons.put(x.Pool, reason{code, message, now})
 	return code, message
 }
@@ -176,12 +180,12 @@ func (r *reasons) put(pool string, why reason) {
 	r.byPool[pool] = why
 }
 
-func (d *Dispatcher) whyAgent(id string) (code, message string) {
+func (d *Dispatcher) whyAgent(id string, asked octopus.SandboxLevel) (code, message string) {
 	d.mu.Lock()
 	s := d.sessions[id]
 	if s != nil {
 		defer d.mu.Unlock()
-		return whyOne(known{id: id, name: s.name, enabled: s.enabled, drained: s.drained, connected: true})
+		return whyOne(known{id: id, name: s.name, sandbox: s.sandbox, enabled: s.enabled, drained: s.drained, connected: true}, asked)
 	}
 	d.mu.Unlock()
 	if err := d.roster.refresh(d.base, d); err != nil {
@@ -193,11 +197,13 @@ func (d *Dispatcher) whyAgent(id string) (code, message string) {
 	if !ok {
 		return "no_agent", "The agent that it is bound to was removed."
 	}
-	return whyOne(a)
+	return whyOne(a, asked)
 }
 
-func whyOne(a known) (code, message string) {
+func whyOne(a known, asked octopus.SandboxLevel) (code, message string) {
 	switch {
+	case !a.sandbox.Reaches(asked): // first: it is what waiting does not change
+		return "sandbox", tooWeak(a.name+"'s", a.sandbox, asked)
 	case !a.enabled:
 		return "disabled", a.name + " is disabled."
 	case a.drained:
@@ -208,8 +214,17 @@ func whyOne(a known) (code, message string) {
 	return "busy", a.name + " is busy."
 }
 
-func (d *Dispatcher) whyPool(pool string) (code, message string) {
+// whyPool is about the pool of a selector and the level of sandbox that it was narrowed to.
+func (d *Dispatcher) whyPool(pool string, asked octopus.SandboxLevel) (code, message string) {
 	list := d.roster.matching(d.base, d, pool)
+	if selector, err := octopus.ParseSelector(pool); err == nil && asked != "" {
+		pool = selector.Without(asked).String()
+		if len(list) == 0 {
+			if all := d.roster.matching(d.base, d, pool); len(all) > 0 {
+				return "sandbox", tooWeakAll(pool, all, asked)
+			}
+		}
+	}
 	var disabled, drained, busy int
 	d.mu.Lock()
 	for _, a := range list {
@@ -229,6 +244,9 @@ func (d *Dispatcher) whyPool(pool string) (code, message string) {
 	which, whom := " that matches "+pool, " that match "+pool
 	if pool == "*" {
 		which, whom = "", ""
+	}
+	if asked != "" {
+		which, whom = which+" with "+asSandbox(asked), whom+" with "+asSandbox(asked)
 	}
 	switch n := len(list); {
 	case n == 0:

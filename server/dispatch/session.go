@@ -23,6 +23,7 @@ type Session struct {
 
 	name     string
 	labels   map[string]string // as selectors see them
+	sandbox  octopus.SandboxLevel
 	enabled  bool
 	drained  bool
 	ready    bool // its hello was answered: it may be offered work

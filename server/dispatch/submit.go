@@ -152,7 +152,10 @@ func (d *Dispatcher) checkWork(w octopus.Work, idempotent bool) error {
 	case w.Target.Count < 0 || w.Target.Count > maxCount:
 		return octopus.InvalidField("/target/count", "A target of any counts 1 to %d agents.", maxCount)
 	}
-	return nil
+	if err := octopus.CheckSandbox(w.Sandbox); err != nil {
+		return err
+	}
+	return octopus.CheckRepeat(w.Repeat)
 }
 
 func (d *Dispatcher) runOf(id string, s Submission, w octopus.Work, v octopus.PluginVersion) octopus.Run {
@@ -176,6 +179,7 @@ func (d *Dispatcher) modelOf(s Submission, w octopus.Work, v octopus.PluginVersi
 		Priority: w.Priority, Memory: uint64(m.Limits.Memory), Timeout: w.Timeout, LostAfter: w.LostAfter,
 		Fuel:      min(orElse(w.Fuel, m.Limits.Fuel), math.MaxInt64),
 		CreatedAt: now, QueuedAt: now, CreatedBy: s.By, RetryOf: s.RetryOf, DryRun: w.DryRun,
+		Sandbox: w.Sandbox, Repeat: w.Repeat,
 	}
 	if s.Task != nil {
 		x.TaskID, x.TaskName = s.Task.ID, s.Task.Name

@@ -21,7 +21,7 @@ func (d *Dispatcher) resolve(ctx context.Context, s Submission, p *preparedRun) 
 	}
 	switch s.Target.Mode {
 	case octopus.TargetAny, "":
-		return d.resolveAny(ctx, s.Target, p)
+		return d.resolveAny(s.Target, p)
 	case octopus.TargetAll:
 		return d.resolveAll(ctx, s.Target, p)
 	case octopus.TargetAgent:
@@ -44,13 +44,18 @@ func (p *preparedRun) add(mode octopus.TargetMode, pool, agentID, agentName stri
 	p.run.Total = len(p.executions)
 }
 
-func (d *Dispatcher) resolveAny(_ context.Context, t octopus.Target, p *preparedRun) error {
+// resolveAny puts the executions into the pool of those agents that the selector means and whose sandbox is good enough.
+func (d *Dispatcher) resolveAny(t octopus.Target, p *preparedRun) error {
 	selector, err := parseTarget(t.Selector)
 	if err != nil {
 		return err
 	}
+	pool := selector.Within(p.model.Sandbox).String()
+	if _, err := parseTarget(pool); err != nil {
+		return octopus.InvalidField("/target/selector", "The selector gets too long when it is written out with the sandbox that is asked for. Shorten it.")
+	}
 	for range max(t.Count, 1) {
-		p.add(octopus.TargetAny, selector.String(), "", "")
+		p.add(octopus.TargetAny, pool, "", "")
 	}
 	return nil
 }
@@ -73,17 +78,30 @@ func (d *Dispatcher) resolveAll(ctx context.Context, t octopus.Target, p *prepar
 	if err != nil {
 		return err
 	}
+	disabled := 0
 	for _, a := range matching {
-		if a.enabled {
+		reason := ""
+		switch {
+		case !a.enabled:
+			disabled++
+			reason = "It is disabled."
+		case !a.sandbox.Reaches(p.model.Sandbox):
+			reason = tooWeak("Its", a.sandbox, p.model.Sandbox)
+		default:
 			p.add(octopus.TargetAll, "", a.id, a.name)
-		} else if len(p.run.LeftOut) < maxLeftOut {
-			p.run.LeftOut = append(p.run.LeftOut, octopus.LeftOut{AgentID: a.id, AgentName: a.name, Reason: "It is disabled."})
+			continue
+		}
+		if len(p.run.LeftOut) < maxLeftOut {
+			p.run.LeftOut = append(p.run.LeftOut, octopus.LeftOut{AgentID: a.id, AgentName: a.name, Reason: reason})
 		}
 	}
-	if len(p.executions) == 0 {
-		return octopus.InvalidField("/target", "%s", nobody(selector.String(), len(matching)))
+	switch {
+	case len(p.executions) > 0:
+		return nil
+	case disabled == len(matching):
+		return octopus.InvalidField("/target", "%s", nobody(selector.String(), disabled))
 	}
-	return nil
+	return octopus.InvalidField("/sandbox", "%s", tooWeakAll(selector.String(), matching, p.model.Sandbox))
 }
 
 func (d *Dispatcher) resolveAgent(ctx context.Context, t octopus.Target, p *preparedRun) error {
@@ -134,7 +152,7 @@ func (p *preparedRun) place(d *Dispatcher) {
 		x := &p.executions[i]
 		var s *Session
 		if x.BoundAgent != "" {
-			if s = d.sessions[x.BoundAgent]; s != nil && s.credits(now) == 0 {
+			if s = d.sessions[x.BoundAgent]; s != nil && (s.credits(now) == 0 || !s.sandbox.Reaches(x.Sandbox)) {
 				s = nil
 			}
 		} else if pool := d.poolOf(x.Pool); pool != nil {

@@ -31,6 +31,7 @@ type machine struct {
 	journal     string
 	slots       int
 	labels      map[string]string
+	sandbox     octopus.SandboxLevel
 }
 
 // enrol registers a machine with a fresh join token.
@@ -100,7 +101,10 @@ func (s *server) post(path string, body, into any) int {
 }
 
 func (m *machine) facts() octopus.Facts {
-	return octopus.Facts{Hostname: m.name, OS: "linux", Arch: "amd64", AgentVersion: "0.1.0", Slots: m.slots, Labels: m.labels}
+	return octopus.Facts{
+		Hostname: m.name, OS: "linux", Arch: "amd64", AgentVersion: "0.1.0", Slots: m.slots, Labels: m.labels,
+		Sandbox: octopus.Sandbox{Level: string(m.sandbox)},
+	}
 }
 
 // sign returns the headers of a signed request, with a fresh nonce.
