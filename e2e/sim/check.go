@@ -25,6 +25,8 @@ func (w *World) checkCommit(r *row, c *store.Change) {
 		w.violated("%s: fence %d→%d or attempt %d→%d", x.ID, x.Fence, next.Fence, x.Attempt, next.Attempt)
 	case next.Status == octopus.Offered && x.Status == octopus.Queued && next.Fence == x.Fence:
 		w.violated("%s was offered under the fence %d of an earlier offer", x.ID, x.Fence)
+	case next.Status == octopus.Offered && x.Status == octopus.Queued && !w.contains(next.AgentID, x.Sandbox):
+		w.violated("%s asks for the sandbox %s and is offered to %s, which does not reach it", x.ID, x.Sandbox, next.AgentID)
 	case x.Cancelling && next.Status == octopus.Queued:
 		w.violated("%s was being cancelled and is queued again", x.ID)
 	}
@@ -36,6 +38,12 @@ func (w *World) checkCommit(r *row, c *store.Change) {
 	if next.Response != nil && r.results > 0 && !bytes.Equal(next.Response, r.Response) {
 		w.violated("promise 2: %s gets a second result", x.ID)
 	}
+}
+
+// contains reports whether an agent's sandbox reaches a level.
+func (w *World) contains(agentID string, asked octopus.SandboxLevel) bool {
+	a := w.db.agents[agentID]
+	return a != nil && octopus.SandboxLevel(a.Facts.Sandbox.Level).Reaches(asked)
 }
 
 // settled reports whether everything has ended and nobody believes to hold anything.

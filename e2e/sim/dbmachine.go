@@ -85,7 +85,7 @@ func (c *claim) waiting(which func(*row) bool) []*row {
 }
 
 func (c *claim) bound(a *store.ClaimAgent) {
-	for _, r := range c.waiting(func(r *row) bool { return r.BoundAgent == a.ID }) {
+	for _, r := range c.waiting(func(r *row) bool { return r.BoundAgent == a.ID && a.Sandbox.Reaches(r.Sandbox) }) {
 		c.take(r, a)
 	}
 }

@@ -18,6 +18,7 @@ type machine struct {
 	name    string
 	id      string
 	slots   int
+	facts   octopus.Facts
 	polling bool // behind a proxy through which few WebSockets come
 	disk    *journal
 	blobs   map[core.Key][]byte // large results, on the disk until the server has them
@@ -126,7 +127,7 @@ func (m *machine) open(s *server) {
 	m.conns = append(live(m.conns), c)
 	m.conn, m.opened = c, w.now
 	w.note(m.name, "connects to %s", s.name)
-	m.post(core.Connected{Hello: wire.Hello{Agent: m.id, Incarnation: m.incarnation, JournalID: m.disk.id, Facts: octopus.Facts{Slots: m.slots}}})
+	m.post(core.Connected{Hello: wire.Hello{Agent: m.id, Incarnation: m.incarnation, JournalID: m.disk.id, Facts: m.facts}})
 }
 
 // live drops connections that both ends have forgotten.

@@ -16,10 +16,11 @@ const faultsEnd = 180 * time.Second
 type Plan struct {
 	Seed    uint64
 	Servers int
-	Slots   []int  // of each agent
-	Bus     int    // 0: off; 1: good; more: one hint in so many is lost, and one doubled
-	Polls   []bool // of each agent: most of its connections are long polls
-	Double  int    // one message in so many is followed by the latest ones again; 0: none
+	Slots   []int                  // of each agent
+	Bus     int                    // 0: off; 1: good; more: one hint in so many is lost, and one doubled
+	Polls   []bool                 // of each agent: most of its connections are long polls
+	Levels  []octopus.SandboxLevel // of each agent
+	Double  int                    // one message in so many is followed by the latest ones again; 0: none
 	Slowest time.Duration
 	Wishes  []wish
 	Faults  []fault
@@ -80,7 +81,24 @@ func NewPlan(seed uint64) Plan {
 	for range p.Slots {
 		p.Polls = append(p.Polls, polls.IntN(3) == 0)
 	}
+	p.contain(rand.New(rand.NewPCG(seed, 3)))
 	return p
+}
+
+// contain draws how well agents contain plugins, and what some work asks of them.
+func (p *Plan) contain(r *rand.Rand) {
+	level := func() octopus.SandboxLevel { return octopus.SandboxLevels[r.IntN(len(octopus.SandboxLevels))] }
+	for range p.Slots {
+		p.Levels = append(p.Levels, octopus.SandboxFull)
+		if r.IntN(3) == 0 {
+			p.Levels[len(p.Levels)-1] = level()
+		}
+	}
+	for i := range p.Wishes {
+		if r.IntN(4) == 0 {
+			p.Wishes[i].work.Sandbox = level()
+		}
+	}
 }
 
 func within(r *rand.Rand, low, high time.Duration) time.Duration {

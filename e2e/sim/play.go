@@ -46,9 +46,13 @@ func (w *World) build() {
 	}
 	for i, slots := range w.plan.Slots {
 		m := &machine{w: w, name: agentName(i), id: agentID(i), slots: slots, polling: i < len(w.plan.Polls) && w.plan.Polls[i], disk: w.newJournal(), blobs: make(map[core.Key][]byte)}
+		m.facts.Slots = slots
+		if i < len(w.plan.Levels) {
+			m.facts.Sandbox.Level = string(w.plan.Levels[i])
+		}
 		w.agents = append(w.agents, m)
 		w.db.agentIDs = append(w.db.agentIDs, m.id)
-		w.db.agents[m.id] = &octopus.Agent{ID: m.id, Name: m.name, Enabled: true, Slots: slots}
+		w.db.agents[m.id] = &octopus.Agent{ID: m.id, Name: m.name, Enabled: true, Slots: slots, Facts: m.facts}
 	}
 	w.people = &people{w: w, runs: make(map[int]string)}
 	for _, s := range w.servers {

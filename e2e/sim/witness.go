@@ -42,6 +42,9 @@ func (v *witness) started(w *World, g *guest) {
 	if v.marks[g.key] > 1 {
 		w.violated("promise 3: %s fence %d was started twice", id, g.key.Fence)
 	}
+	if r := w.db.rows[id]; r != nil && !w.contains(g.m.id, r.Sandbox) {
+		w.violated("%s asks for the sandbox %s and started on %s, which does not reach it", id, r.Sandbox, g.m.name)
+	}
 	w.checkStarts(id)
 }
 
