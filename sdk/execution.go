@@ -27,6 +27,9 @@ type Execution struct {
 	MaxAttempts   int             `json:"max_attempts,omitempty"`
 	Unsandboxed   bool            `json:"unsandboxed,omitempty" doc:"Its plugin may run commands or scripts outside the sandbox. Left out in lists."`
 	DryRun        bool            `json:"dry_run,omitempty" doc:"Nothing was changed: see intents."`
+	Sandbox       string          `json:"sandbox,omitempty" doc:"The least that its agent's sandbox must reach."`
+	Clock         time.Time       `json:"clock,omitzero" doc:"Where the plugin's clock stood."`
+	Seed          *uint64         `json:"seed,omitempty" doc:"What the plugin's random numbers came from."`
 	Intents       []Intent        `json:"intents,omitempty" doc:"What a dry run would have done. Left out in lists."`
 	Attempts      []Attempt       `json:"attempts,omitempty" doc:"Left out in lists."`
 	LateResults   []LateResult    `json:"late_results,omitempty" doc:"Results that came when nobody waited for them any more: kept as evidence, they change nothing. Left out in lists."`
@@ -91,7 +94,7 @@ type Progress struct {
 
 // Waiting says why an execution is queued.
 type Waiting struct {
-	Code    string    `json:"code" doc:"no_agent, offline, busy, disabled, drained or retry."`
+	Code    string    `json:"code" doc:"no_agent, offline, busy, disabled, drained, sandbox or retry."`
 	Message string    `json:"message"`
 	Since   time.Time `json:"since,omitzero"`
 }
@@ -112,7 +115,8 @@ type Usage struct {
 	HostCalls   int     `json:"host_calls,omitempty"`
 	LogBytes    int64   `json:"log_bytes,omitempty"`
 	OutputBytes int64   `json:"output_bytes,omitempty"`
-	Fuel        uint64  `json:"fuel,omitempty" doc:"What the plugin executed, about one unit an instruction. Counted only where there is a limit; left out also where the plugin was killed."`
+	Fuel        uint64  `json:"fuel,omitempty" doc:"What the plugin executed, about one unit an instruction. Counted only where there is a limit."`
+	FuelAtLeast bool    `json:"fuel_at_least,omitempty" doc:"It may have been more than fuel says: the plugin was killed, or it trapped."`
 }
 
 // Response is the plugin response: status_code, message and data, with optional additions.

@@ -68,6 +68,9 @@ type TaskPatch struct {
 	MaxAttempts      *int               `json:"max_attempts,omitempty" minimum:"0" maximum:"100"`
 	Priority         *int               `json:"priority,omitempty" minimum:"-1000" maximum:"1000"`
 	Fuel             *int64             `json:"fuel,omitempty" minimum:"0" doc:"0 is what the plugin says."`
+	Sandbox          *string            `json:"sandbox,omitempty" maxLength:"16" doc:"basic, process, filtered or full; an empty text is any."`
+	Clock            json.RawMessage    `json:"clock,omitempty" doc:"A time as RFC 3339; null is the real clock."`
+	Seed             json.RawMessage    `json:"seed,omitempty" doc:"A whole number; null is real random numbers."`
 }
 
 // CreateTask saves a task.

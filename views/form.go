@@ -1,7 +1,10 @@
 package views
 
 import (
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -69,7 +72,9 @@ type Work struct {
 	Timeout, Attempts       string // as typed; "" is the default
 	OnLost                  string
 	Priority, Fuel          string
-	TimeoutHint, FuelHint   string // the plugin's own
+	Sandbox                 octopus.SandboxLevel // the least that its agent must reach
+	Clock, Seed             string               // as typed
+	TimeoutHint, FuelHint   string               // the plugin's own
 	Idempotent              bool
 	Problem                 string
 	Errors                  map[string]string // by input name
@@ -116,8 +121,41 @@ func (w Work) fold() (open, folded []Field) {
 
 // advanced reports whether the policies differ from their defaults, so that the fold opens.
 func (w Work) advanced() bool {
-	return w.DryRun || w.Version != "" || w.Timeout != "" || w.Attempts != "" || w.Priority != "" || w.Fuel != "" || w.OnLost == string(octopus.OnLostRetry) ||
-		w.Errors["timeout"]+w.Errors["attempts"]+w.Errors["priority"]+w.Errors["fuel"]+w.Errors["on_lost"]+w.Errors["version"] != ""
+	problems := ""
+	for _, name := range []string{"timeout", "attempts", "priority", "fuel", "on_lost", "version", "sandbox", "clock", "seed"} {
+		problems += w.Errors[name]
+	}
+	return w.DryRun || w.OnLost == string(octopus.OnLostRetry) ||
+		w.Version+w.Timeout+w.Attempts+w.Priority+w.Fuel+string(w.Sandbox)+w.Clock+w.Seed+problems != ""
+}
+
+// sandboxChoices are the levels of sandbox that work may ask for, any first, then from the strongest.
+func (w Work) sandboxChoices() []Option {
+	out := []Option{{Value: "", Label: "any"}}
+	for _, level := range slices.Backward(octopus.SandboxLevels) {
+		label := string(level) + " or better"
+		if level == octopus.SandboxFull {
+			label = string(level)
+		}
+		out = append(out, Option{Value: string(level), Label: label, Selected: level == w.Sandbox})
+	}
+	return out
+}
+
+// Moment writes a time to the nanosecond, as a form and a command line take it; "" for none.
+func Moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// Seed writes a seed; "" for none.
+func Seed(n *uint64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatUint(*n, 10)
 }
 
 // Choice is a plugin's action in the picker.
@@ -134,6 +172,9 @@ type RunForm struct {
 	Choices []Choice
 	Work    *Work // nil: nothing is chosen yet
 }
+
+// explained reports whether a help text stands below the input. A list always says how it is typed.
+func (f Field) explained() bool { return f.Help != "" || f.Kind == "list" }
 
 // fieldAttrs are the attributes that every kind of input has.
 func fieldAttrs(f Field) templ.Attributes {
@@ -152,7 +193,7 @@ func fieldAttrs(f Field) templ.Attributes {
 		a["autocomplete"] = "off"
 	}
 	var about []string
-	if f.Help != "" {
+	if f.explained() {
 		about = append(about, f.id()+"-help")
 	}
 	if f.Error != "" {

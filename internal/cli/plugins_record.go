@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"time"
 
 	"octopus/agent/broker"
@@ -55,20 +54,16 @@ func (r localRun) host(b *broker.Broker, head *broker.RecordHead, hidden *redact
 
 // repeat is what --clock and --seed say. A run that is recorded has a clock and a seed in any case: the ones of now.
 func (r localRun) repeat() (out wasmplugins.Repeat, err error) {
-	if r.clock != "" {
-		if out.Clock, err = time.Parse(time.RFC3339, r.clock); err != nil {
-			return out, usagef("--clock is %q, but must be a time such as 2026-01-01T00:00:00Z.", r.clock)
-		}
-	} else if r.record != "" {
+	if out.Clock, err = clockOf(r.clock); err != nil {
+		return out, err
+	}
+	if out.Seed, err = seedOf(r.seed); err != nil {
+		return out, err
+	}
+	if r.record != "" && out.Clock.IsZero() {
 		out.Clock = time.Now().UTC().Truncate(time.Second)
 	}
-	if r.seed != "" {
-		seed, err := strconv.ParseUint(r.seed, 10, 64)
-		if err != nil {
-			return out, usagef("--seed is %q, but must be a number of 0 or more.", r.seed)
-		}
-		out.Seed = &seed
-	} else if r.record != "" {
+	if r.record != "" && out.Seed == nil {
 		out.Seed = new(rand.Uint64() >> 11) // a number that any JSON reader keeps
 	}
 	return out, nil

@@ -312,15 +312,16 @@ type localUsage struct {
 	PeakMemory  uint64          `json:"peak_memory_bytes"`
 	OutputBytes int64           `json:"output_bytes"`
 	Fuel        uint64          `json:"fuel"`
+	FuelAtLeast bool            `json:"fuel_at_least,omitempty"` // it was killed, or it trapped
 	HostCalls   []broker.Record `json:"host_calls,omitempty"`
 }
 
 func (a *app) report(out wasmplugins.Outcome, calls []broker.Record) error {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	usage := localUsage{ReadyMS: ms(out.ReadyTime), DurationMS: ms(out.GuestTime), PeakMemory: out.PeakMemory, OutputBytes: out.RawSize, Fuel: out.Fuel, HostCalls: calls}
+	usage := localUsage{ReadyMS: ms(out.ReadyTime), DurationMS: ms(out.GuestTime), PeakMemory: out.PeakMemory, OutputBytes: out.RawSize, Fuel: out.Fuel, FuelAtLeast: out.FuelAtLeast, HostCalls: calls}
 	printCalls(a.Err, calls)
 	fmt.Fprintf(a.Err, "%d %s\n", out.Response.StatusCode, out.Response.Message)
-	fmt.Fprintf(a.Err, "ready after %.0f ms, ran %.1f ms, %.1f MiB peak, fuel: %d, host calls: %d\n", usage.ReadyMS, usage.DurationMS, float64(out.PeakMemory)/(1<<20), out.Fuel, len(calls))
+	fmt.Fprintf(a.Err, "ready after %.0f ms, ran %.1f ms, %.1f MiB peak, fuel: %s%d, host calls: %d\n", usage.ReadyMS, usage.DurationMS, float64(out.PeakMemory)/(1<<20), atLeast(out.FuelAtLeast), out.Fuel, len(calls))
 	var err error
 	if a.flags.output == "table" {
 		err = printJSON(a.Out, out.Response)

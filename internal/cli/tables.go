@@ -236,6 +236,7 @@ func showExecution(t io.Writer, server string, x sdk.Execution) {
 	if x.DryRun {
 		row(t, "Dry run", "nothing was changed")
 	}
+	sandboxRows(t, x.Sandbox, x.Clock, x.Seed)
 	for _, i := range x.Intents {
 		row(t, "Would have done", oneLine(i.Op+": "+i.Message, 400))
 	}
@@ -244,11 +245,35 @@ func showExecution(t io.Writer, server string, x sdk.Execution) {
 	row(t, "Started", stamp(x.StartedAt))
 	row(t, "Finished", stamp(x.FinishedAt))
 	row(t, "Took", took(x.DurationMS))
+	if u := x.Usage; u != nil && u.Fuel > 0 {
+		row(t, "Fuel", fmt.Sprint(atLeast(u.FuelAtLeast), u.Fuel))
+	}
 	row(t, "Params", cmp.Or(string(x.Params), "{}"))
 	if x.Response != nil && len(x.Response.Result) > 0 {
 		row(t, "Result", string(compact(x.Response.Result)))
 	}
 	row(t, "Page", server+x.Links.UI)
+}
+
+// sandboxRows are what a task or an execution asks of its sandbox.
+func sandboxRows(t io.Writer, level string, clock time.Time, seed *uint64) {
+	if level != "" {
+		row(t, "Sandbox", "at least "+level)
+	}
+	if !clock.IsZero() {
+		row(t, "Clock", "frozen at "+clock.Format(time.RFC3339Nano))
+	}
+	if seed != nil {
+		row(t, "Seed", *seed)
+	}
+}
+
+// atLeast is what stands before a number that may be too low.
+func atLeast(low bool) string {
+	if low {
+		return "at least "
+	}
+	return ""
 }
 
 // stamp is a time with its zone.

@@ -66,6 +66,7 @@ func showTask(t io.Writer, k sdk.Task) {
 	row(t, "What", k.Plugin+" "+dash(k.Version)+", action "+k.Action)
 	row(t, "Params", string(k.Params))
 	row(t, "Target", target(k.Target))
+	sandboxRows(t, k.Sandbox, k.Clock, k.Seed)
 	row(t, "Enabled", yesNo(k.Enabled))
 	if k.Mismatch != "" {
 		row(t, "Would not run", oneLine(k.Mismatch, 300))

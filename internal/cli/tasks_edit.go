@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ func (a *app) tasksEdit() *cobra.Command {
 		})
 	cmd.Long = `Change what the flags name of a task and leave the rest.
 
-Parameters are merged: --params '{"timeout_seconds": null}' removes one. A label "env=" removes the label.`
+Parameters are merged: --params '{"timeout_seconds": null}' removes one. A label "env=" removes the label, and an empty --sandbox, --clock or --seed what the task asks for.`
 	cmd.Flags().StringVar(&name, "name", "", "give it another name")
 	cmd.Flags().StringVar(&plugin, "plugin", "", "run another plugin")
 	cmd.Flags().Int64Var(&revision, "revision", 0, "refuse when somebody else has changed it since this revision")
@@ -97,10 +98,34 @@ func (e *edit) patch(name, plugin string) (sdk.TaskPatch, error) {
 	if e.given("fuel") {
 		p.Fuel = &w.fuel
 	}
+	if err := e.sandbox(&p); err != nil {
+		return p, err
+	}
 	if err := e.target(&p); err != nil {
 		return p, err
 	}
 	return p, e.labels(&p)
+}
+
+// sandbox is what the flags say of it; an empty value takes back what was asked for.
+func (e *edit) sandbox(p *sdk.TaskPatch) error {
+	level, clock, seed, err := e.work.sandboxed()
+	if err != nil {
+		return err
+	}
+	if e.given("sandbox") {
+		p.Sandbox = &level
+	}
+	if e.given("clock") {
+		p.Clock = json.RawMessage("null")
+		if !clock.IsZero() {
+			p.Clock = sdk.JSON(clock)
+		}
+	}
+	if e.given("seed") {
+		p.Seed = sdk.JSON(seed)
+	}
+	return nil
 }
 
 // target replaces the whole target when any part of it was given.

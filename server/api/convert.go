@@ -39,7 +39,7 @@ func toWork(w octopus.Work) sdk.Work {
 		Plugin: w.Plugin, Version: w.Version, Action: w.Action, Params: w.Params, Target: toTarget(w.Target),
 		TimeoutSeconds: w.Timeout.Seconds(), DeadlineSeconds: w.Deadline.Seconds(), WaitTTLSeconds: w.WaitTTL.Seconds(),
 		LostAfterSeconds: w.LostAfter.Seconds(), OnLost: string(w.OnLost), MaxAttempts: w.MaxAttempts, Priority: w.Priority, DryRun: w.DryRun,
-		Fuel: int64(min(w.Fuel, math.MaxInt64)),
+		Fuel: int64(min(w.Fuel, math.MaxInt64)), Sandbox: string(w.Sandbox), Clock: w.Clock, Seed: w.Seed,
 	}
 }
 
@@ -48,7 +48,8 @@ func fromWork(w sdk.Work) octopus.Work {
 		Plugin: w.Plugin, Version: w.Version, Action: w.Action, Params: w.Params, Target: fromTarget(w.Target),
 		Timeout: duration(w.TimeoutSeconds), Deadline: duration(w.DeadlineSeconds), WaitTTL: duration(w.WaitTTLSeconds),
 		LostAfter: duration(w.LostAfterSeconds), OnLost: octopus.OnLost(w.OnLost), MaxAttempts: w.MaxAttempts, Priority: w.Priority, DryRun: w.DryRun,
-		Fuel: uint64(max(w.Fuel, 0)),
+		Fuel: uint64(max(w.Fuel, 0)), Sandbox: octopus.SandboxLevel(w.Sandbox),
+		Repeat: octopus.Repeat{Clock: w.Clock.UTC(), Seed: w.Seed},
 	}
 }
 
@@ -83,6 +84,7 @@ func (a *API) toExecution(x octopus.Execution) sdk.Execution {
 		ID: x.ID, RunID: x.RunID, TaskID: x.TaskID, TaskName: x.TaskName, Plugin: x.Plugin, PluginVersion: x.PluginVersion,
 		Action: x.Action, AgentID: x.AgentID, AgentName: x.AgentName, Status: string(x.Status), Silent: x.Silent,
 		Cancelling: x.Cancelling && !x.Status.Terminal(), Attempt: x.Attempt, MaxAttempts: x.MaxAttempts, DryRun: x.DryRun,
+		Sandbox: string(x.Sandbox), Clock: x.Clock, Seed: x.Seed,
 		Reason: toReason(x.Reason), StatusCode: x.StatusCode, Message: x.Message, LastLog: x.LastLog, LogSeq: x.LogSeq,
 		RetryOf: x.RetryOf, CreatedBy: x.CreatedBy, CancelledBy: x.CancelledBy,
 		CreatedAt: utc(x.CreatedAt), QueuedAt: utc(x.QueuedAt), OfferedAt: utc(x.OfferedAt), StartedAt: utc(x.StartedAt),
@@ -108,6 +110,7 @@ func toUsage(u octopus.Usage) *sdk.Usage {
 	return &sdk.Usage{
 		DownloadMS: ms(u.DownloadTime), CompileMS: ms(u.CompileTime), ReadyMS: ms(u.ReadyTime), GuestMS: ms(u.GuestTime),
 		PeakMemory: u.PeakMemory, HostCalls: u.HostCalls, LogBytes: u.LogBytes, OutputBytes: u.OutputBytes, Fuel: u.Fuel,
+		FuelAtLeast: u.FuelAtLeast,
 	}
 }
 

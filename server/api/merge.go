@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"math"
 	"strings"
+	"time"
 
 	"octopus/internal/octopus"
 	"octopus/sdk"
@@ -89,6 +91,12 @@ func (a *API) patchWork(ctx context.Context, w *octopus.Work, p sdk.TaskPatch) e
 	if p.Fuel != nil {
 		w.Fuel = uint64(max(*p.Fuel, 0))
 	}
+	if p.Sandbox != nil {
+		w.Sandbox = octopus.SandboxLevel(*p.Sandbox)
+	}
+	if err := patchRepeat(&w.Repeat, p); err != nil {
+		return err
+	}
 	if p.Target != nil {
 		w.Target = fromTarget(*p.Target)
 	}
@@ -120,6 +128,24 @@ func (a *API) patchWork(ctx context.Context, w *octopus.Work, p sdk.TaskPatch) e
 	if digest, err := a.digest(ctx, *w); err == nil {
 		w.Params, err = a.catalog.Unmask(ctx, digest, w.Action, merged, stored)
 		return err
+	}
+	return nil
+}
+
+// patchRepeat takes over a clock and a seed; null is the real ones.
+func patchRepeat(r *octopus.Repeat, p sdk.TaskPatch) error {
+	if len(p.Clock) > 0 {
+		r.Clock = time.Time{}
+		if err := json.Unmarshal(p.Clock, &r.Clock); err != nil {
+			return octopus.InvalidField("/clock", "The clock is a time such as \"2026-01-01T00:00:00Z\", or null for the real one.")
+		}
+		r.Clock = r.Clock.UTC()
+	}
+	if len(p.Seed) > 0 {
+		r.Seed = nil
+		if err := json.Unmarshal(p.Seed, &r.Seed); err != nil {
+			return octopus.InvalidField("/seed", "The seed is a whole number from 0 to %d, or null for real random numbers.", uint64(math.MaxUint64))
+		}
 	}
 	return nil
 }

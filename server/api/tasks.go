@@ -153,6 +153,12 @@ func (a *API) checkTask(ctx context.Context, t *octopus.Task) error {
 	if err := checkSelector(t.Target.Selector); err != nil {
 		return err
 	}
+	if err := octopus.CheckSandbox(t.Sandbox); err != nil {
+		return err
+	}
+	if err := octopus.CheckRepeat(t.Repeat); err != nil {
+		return err
+	}
 	v, err := a.catalog.Resolve(ctx, t.Plugin, t.Version)
 	if err != nil {
 		return err

@@ -120,6 +120,24 @@ func workFacts(w octopus.Work) (out []views.Pair) {
 	if w.OnLost == octopus.OnLostRetry {
 		out = append(out, views.Pair{Label: "If lost", Text: "start again elsewhere"})
 	}
+	return append(out, sandboxFacts(w.Sandbox, w.Repeat)...)
+}
+
+// sandboxFacts are what was asked of the sandbox.
+func sandboxFacts(level octopus.SandboxLevel, repeat octopus.Repeat) (out []views.Pair) {
+	switch level {
+	case "":
+	case octopus.SandboxFull:
+		out = append(out, views.Pair{Label: "Sandbox", Text: "full"})
+	default:
+		out = append(out, views.Pair{Label: "Sandbox", Text: string(level) + " or better"})
+	}
+	if !repeat.Clock.IsZero() {
+		out = append(out, views.Pair{Label: "Clock", Text: "frozen at " + views.Moment(repeat.Clock)})
+	}
+	if repeat.Seed != nil {
+		out = append(out, views.Pair{Label: "Random numbers", Text: "from the seed " + views.Seed(repeat.Seed)})
+	}
 	return out
 }
 
@@ -223,6 +241,8 @@ func executionFacts(x octopus.Execution, run octopus.Run) (out []views.Pair) {
 		add("Peak memory", views.Bytes(u.PeakMemory)+" of "+views.Bytes(x.Memory))
 	}
 	switch {
+	case u.Fuel > 0 && x.Fuel > 0 && u.FuelAtLeast:
+		add("Fuel", "at least "+views.Count(u.Fuel)+" of "+views.Count(x.Fuel))
 	case u.Fuel > 0 && x.Fuel > 0:
 		add("Fuel", views.Count(u.Fuel)+" of "+views.Count(x.Fuel))
 	case x.Fuel > 0:
@@ -234,6 +254,7 @@ func executionFacts(x octopus.Execution, run octopus.Run) (out []views.Pair) {
 	if u.OutputBytes+u.LogBytes > 0 {
 		add("Output", views.Bytes(u.OutputBytes)+", log "+views.Bytes(u.LogBytes))
 	}
+	out = append(out, sandboxFacts(x.Sandbox, x.Repeat)...)
 	if x.CancelledBy != "" {
 		add("Cancelled by", x.CancelledBy)
 	}

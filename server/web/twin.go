@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"octopus/internal/octopus"
+	"octopus/views"
 )
 
 // maxTwin is how long a command line may become before it repeats the run by its id instead.
@@ -105,7 +106,7 @@ func policyFlags(w octopus.Work) (flags string) {
 	if w.Fuel > 0 {
 		flags += cliFlag("fuel", strconv.FormatUint(w.Fuel, 10))
 	}
-	return flags
+	return flags + cliFlag("sandbox", string(w.Sandbox)) + cliFlag("clock", views.Moment(w.Clock)) + cliFlag("seed", views.Seed(w.Seed))
 }
 
 // cliFlag is a flag of a command line, nothing where its value is the default "".

@@ -80,6 +80,8 @@ func readWork(r *http.Request, c chosen) workForm {
 	f.work.Timeout = f.duration("timeout")
 	f.work.DryRun = form.Get("dry_run") == "on"
 	f.work.Fuel = f.amount("fuel")
+	f.work.Sandbox = octopus.SandboxLevel(form.Get("sandbox"))
+	f.work.Clock, f.work.Seed = f.moment("clock"), f.seed("seed")
 	return f
 }
 
@@ -108,6 +110,32 @@ func (f *workForm) amount(name string) uint64 {
 		return 0
 	}
 	return uint64(n)
+}
+
+// moment reads a time with its zone; zero is none.
+func (f *workForm) moment(name string) time.Time {
+	text := strings.TrimSpace(f.typed.Get(name))
+	if text == "" {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		f.problems[name] = "This must be a time such as 2026-01-01T00:00:00Z."
+	}
+	return at.UTC()
+}
+
+// seed reads a number of 64 bits; nil is none.
+func (f *workForm) seed(name string) *uint64 {
+	text := strings.TrimSpace(f.typed.Get(name))
+	if text == "" {
+		return nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		f.problems[name] = "This must be a whole number, at least 0."
+	}
+	return &n
 }
 
 // duration reads "90s", "5m", or a number of seconds.
@@ -143,7 +171,7 @@ func (f *workForm) refused(err error) bool {
 		case strings.HasPrefix(at, "/params/"):
 		case strings.HasPrefix(at, "/target"):
 			at = "target"
-		case name == "version", name == "name", name == "folder", name == "description", name == "labels":
+		case name == "version", name == "name", name == "folder", name == "description", name == "labels", name == "sandbox", name == "clock":
 			at = name
 		default:
 			placed = false
@@ -193,10 +221,10 @@ func (s *Web) workView(r *http.Request, c chosen, f workForm) (*views.Work, erro
 }
 
 func (s *Web) policyView(m *views.Work, f workForm) {
-	m.DryRun = f.work.DryRun
+	m.DryRun, m.Sandbox = f.work.DryRun, f.work.Sandbox
 	if f.typed != nil && f.typed.Has("timeout") {
 		m.Timeout, m.Attempts, m.Priority = f.typed.Get("timeout"), f.typed.Get("attempts"), f.typed.Get("priority")
-		m.Fuel = f.typed.Get("fuel")
+		m.Fuel, m.Clock, m.Seed = f.typed.Get("fuel"), f.typed.Get("clock"), f.typed.Get("seed")
 		return
 	}
 	if f.work.Timeout > 0 {
@@ -211,6 +239,7 @@ func (s *Web) policyView(m *views.Work, f workForm) {
 	if f.work.Fuel > 0 {
 		m.Fuel = strconv.FormatUint(f.work.Fuel, 10)
 	}
+	m.Clock, m.Seed = views.Moment(f.work.Clock), views.Seed(f.work.Seed)
 }
 
 // targetView is the part of a form that says where.

@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"strconv"
+	"time"
+)
+
+// clockOf reads --clock; the zero time, for "", is the real clock.
+func clockOf(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	clock, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return clock, usagef("--clock is %q, but must be a time such as 2026-01-01T00:00:00Z.", text)
+	}
+	return clock, nil
+}
+
+// seedOf reads --seed; nil, for "", is real random numbers.
+func seedOf(text string) (*uint64, error) {
+	if text == "" {
+		return nil, nil
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return nil, usagef("--seed is %q, but must be a number of 0 or more.", text)
+	}
+	return &seed, nil
+}
