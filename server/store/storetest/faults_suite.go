@@ -135,6 +135,14 @@ var faultSuite = []struct {
 			}),
 		}
 	}},
+	{"move rings", func(t *testing.T, s *store.Store) trial {
+		name := octopus.NewID("p", s.Now())
+		moves := onTrial(t, s, name)
+		return trial{
+			func(s *store.Store) error { return s.MoveRings(t.Context(), name, "ada", moves) },
+			func(s *store.Store) (bool, error) { return moved(t, s, name, moves) },
+		}
+	}},
 	{"enrol", func(t *testing.T, s *store.Store) trial {
 		name := octopus.NewID("", s.Now())
 		check(t, s.CreateJoinToken(t.Context(), octopus.JoinToken{ID: "tok_" + name, Name: name, Hash: []byte(name), MaxUses: 1}))
@@ -169,6 +177,61 @@ var faultSuite = []struct {
 		}
 		return trial{read, nil}
 	}},
+}
+
+// onTrial publishes two versions of a plugin of which executions were compared, and returns the moves that take the
+// newer one back.
+func onTrial(t *testing.T, s *store.Store, name string) []store.RingMove {
+	moves := []store.RingMove{{Version: "1.0.0", Ring: octopus.RingAll, Told: "rolled back to"}, {Version: "1.1.0", Ring: octopus.RingCanary, Held: true, Note: "bad", Told: "held"}}
+	for i := range moves {
+		v := version(name, moves[i].Version, "sha256:"+name+moves[i].Version)
+		v.Ring = octopus.RingEarly
+		check(t, s.PublishVersion(t.Context(), v, "uploaded", "", nil))
+		published, err := s.Version(t.Context(), name, v.Version)
+		check(t, err)
+		moves[i].Was = published.RingAt
+	}
+	for _, m := range moves {
+		id := one(t, s, func(x *octopus.Execution) {
+			x.Plugin, x.PluginVersion, x.Digest, x.OnTrial = name, m.Version, "sha256:"+name+m.Version, true
+			Offered(x, "agt_1")
+		})
+		step(t, s, id, Accept, End(octopus.Failed))
+	}
+	return moves
+}
+
+// moved says whether versions are where their moves led, with what belongs to it: what the history says, and that of
+// the one that runs now nothing is counted any more. All of it, or nothing.
+func moved(t *testing.T, s *store.Store, name string, moves []store.RingMove) (bool, error) {
+	n := 0
+	for _, m := range moves {
+		v, err := s.Version(t.Context(), name, m.Version)
+		if err != nil {
+			return false, err
+		}
+		if v.Ring == m.Ring && v.Held == m.Held && v.RingNote == m.Note && v.RingAt.After(m.Was) {
+			n++
+		}
+	}
+	events, _, err := s.PluginEvents(t.Context(), name, store.Page{Descending: true})
+	if err != nil {
+		return false, err
+	}
+	told := 0
+	for _, e := range events {
+		if e.Kind == octopus.PluginRingMoved {
+			told++
+		}
+	}
+	outcomes, err := s.Outcomes(t.Context(), name)
+	if err != nil {
+		return false, err
+	}
+	if counted := len(outcomes); n != 0 && n != len(moves) || told != n || n == 0 && counted != 2 || n > 0 && counted != 1 {
+		return false, fmt.Errorf("%d of %d moved, %d told, outcomes of %d versions", n, len(moves), told, counted)
+	}
+	return n > 0, nil
 }
 
 // found turns a look-up into "is it there".
