@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type World struct {
 	Admin   Bootstrapped
 	Client  *sdk.Client
 	flags   []string
+	home    string // the server's data folder, in Folder
 }
 
 // Bootstrapped is what `octopus bootstrap --json` prints.
@@ -49,9 +51,41 @@ func NewIn(t testing.TB, folder string, flags ...string) *World {
 
 func start(t testing.TB, folder, listen string, flags []string) *World {
 	t.Helper()
-	w := &World{t: t, Folder: folder, flags: flags}
-	data := filepath.Join(w.Folder, "server")
-	out, err := run(w.Folder, Binary(t), "bootstrap", "--data", data, "--admin", "ada", "--json")
+	return bootstrap(&World{t: t, Folder: folder, flags: flags, home: "server"}, listen)
+}
+
+// NewOn is [New] on a PostgreSQL database that [World.Beside] can share.
+func NewOn(t testing.TB, database string) *World {
+	t.Helper()
+	return bootstrap(&World{t: t, Folder: t.TempDir(), flags: []string{"--database", database}, home: "server"}, FreeAddress(t), "--database", database)
+}
+
+// Beside starts a further server on the database of w, which must be PostgreSQL: its own process, address and data
+// folder, and the keys that servers of one database share.
+func (w *World) Beside() *World {
+	w.t.Helper()
+	other := &World{t: w.t, Folder: w.Folder, Admin: w.Admin, flags: w.flags, home: "beside"}
+	if err := os.MkdirAll(filepath.Join(w.Folder, other.home), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, key := range []string{"signing.key", "secrets.key"} {
+		raw, err := os.ReadFile(filepath.Join(w.Folder, w.home, key))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(w.Folder, other.home, key), raw, 0o600)
+		}
+		if err != nil && !os.IsNotExist(err) {
+			w.t.Fatal(err)
+		}
+	}
+	other.StartServer(FreeAddress(w.t))
+	return other
+}
+
+func bootstrap(w *World, listen string, flags ...string) *World {
+	t := w.t
+	t.Helper()
+	args := append([]string{"bootstrap", "--data", filepath.Join(w.Folder, w.home), "--admin", "ada", "--json"}, flags...)
+	out, err := run(w.Folder, Binary(t), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +99,8 @@ func start(t testing.TB, folder, listen string, flags []string) *World {
 // StartServer starts the server of this world (again), and returns when it answers.
 func (w *World) StartServer(listen string) {
 	w.t.Helper()
-	args := append([]string{"server", "--listen", listen, "--data", filepath.Join(w.Folder, "server"), "--grant-builtins"}, w.flags...)
-	w.Server = Start(w.t, "server", w.Folder, args...)
+	args := append([]string{"server", "--listen", listen, "--data", filepath.Join(w.Folder, w.home), "--grant-builtins"}, w.flags...)
+	w.Server = Start(w.t, w.home, w.Folder, args...)
 	line := w.Server.WaitLine("Octopus listens on ")
 	if _, err := fmt.Sscanf(line, "Octopus listens on %s and answers at %s", &w.Address, &w.URL); err != nil {
 		w.t.Fatalf("the server printed %q: %v", line, err)

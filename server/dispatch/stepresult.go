@@ -73,12 +73,12 @@ func (r rules) record(x octopus.Execution, now time.Time, o *outcome) (store.Cha
 	status, reason := verdictOf(x, o)
 	finished := finishedAt(x, now, o)
 	done := attempt(x, status, reason, finished)
-	left := artifacts(x, now, status, o)
+	left, refused := artifacts(x, now, status, o), refusedModule(x, o, reason)
 	if o.filesLost != "" {
 		lines = append(lines, line(x, "artifacts_lost", "Files that the plugin handed over are not kept. %s", o.filesLost))
 	}
 	if at, ok := r.again(x, now, status, o); ok {
-		c := store.Change{Attempt: done, Artifacts: left, Events: append(lines, retryLine(x, status, at.Sub(now)))}
+		c := store.Change{Attempt: done, Artifacts: left, Refused: refused, Events: append(lines, retryLine(x, status, at.Sub(now)))}
 		c.Next = r.back(x, now, at, fmt.Sprintf("Attempt %d %s; trying again in %s.", x.Attempt, verb(status), short(at.Sub(now))))
 		return c, []effect{{kind: wakeClaimer}}
 	}
@@ -90,7 +90,7 @@ func (r rules) record(x octopus.Execution, now time.Time, o *outcome) (store.Cha
 	x.Response, x.StatusCode, x.Message = o.raw, o.response.StatusCode, o.response.Message
 	ended := line(x, "ended", "%s after %s.", capital(verb(status)), short(x.Duration()))
 	ended.Duration = x.Duration()
-	c := store.Change{Next: x, Attempt: done, Artifacts: left, Events: append(lines, ended)}
+	c := store.Change{Next: x, Attempt: done, Artifacts: left, Refused: refused, Events: append(lines, ended)}
 	if status == octopus.Succeeded && !x.DryRun {
 		c.Results, c.Cache = operations(x, now, o.response.Data)
 	}
@@ -103,7 +103,7 @@ func (r rules) measure(x octopus.Execution, now time.Time, o *outcome) (octopus.
 	x.Usage = octopus.Usage{
 		DownloadTime: us(u.DownloadUS), CompileTime: us(u.CompileUS), ReadyTime: us(u.ReadyUS), GuestTime: us(u.GuestUS),
 		PeakMemory: u.PeakMemory, HostCalls: max(u.HostCalls, 0), LogBytes: max(u.LogBytes, 0), OutputBytes: max(u.OutputBytes, 0),
-		Fuel: min(u.Fuel, math.MaxInt64),
+		Fuel: min(u.Fuel, math.MaxInt64), FuelAtLeast: u.FuelAtLeast,
 	}
 	if !x.StartedAt.IsZero() || u.GuestUS <= 0 && o.ElapsedMS <= 0 {
 		return x, nil

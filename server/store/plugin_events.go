@@ -25,18 +25,26 @@ func (t *tx) pluginEvent(e octopus.PluginEvent) error {
 	return err
 }
 
+// refusedWindow is how long the same refusal by the same agent is one line of a plugin's history.
+const refusedWindow = time.Hour
+
+// pluginEventOnce is pluginEvent unless the same line was added within window.
+func (t *tx) pluginEventOnce(e octopus.PluginEvent, window time.Duration) error {
+	n, err := one[int](t.row(context.Background(), `SELECT count(*) FROM plugin_events
+WHERE plugin = ? AND version = ? AND kind = ? AND actor = ? AND message = ? AND at > ?`,
+		e.Plugin, e.Version, string(e.Kind), clean(e.Actor), clean(e.Message), micros(t.now.Add(-window))))
+	if err == nil && n == 0 {
+		err = t.pluginEvent(e)
+		t.hint(topicSubmissions, e.Plugin)
+	}
+	return err
+}
+
 // AddPluginEvent adds a line to a plugin's history. The same line within window is added once: what agents report may
 // come from hundreds of them.
 func (s *Store) AddPluginEvent(ctx context.Context, e octopus.PluginEvent, window time.Duration) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := one[int](t.row(context.Background(), `SELECT count(*) FROM plugin_events
-WHERE plugin = ? AND version = ? AND kind = ? AND actor = ? AND message = ? AND at > ?`,
-			e.Plugin, e.Version, string(e.Kind), clean(e.Actor), clean(e.Message), micros(t.now.Add(-window))))
-		if err == nil && n == 0 {
-			err = t.pluginEvent(e)
-			t.hint(topicSubmissions, e.Plugin)
-		}
-		return s.fail("plugin's history", err)
+		return s.fail("plugin's history", t.pluginEventOnce(e, window))
 	})
 }
 

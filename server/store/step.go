@@ -196,6 +196,11 @@ func (t *tx) attach(x *octopus.Execution, c *Change) error {
 		}
 		return nil
 	}
+	if c.Refused != nil {
+		if err := t.pluginEventOnce(*c.Refused, refusedWindow); err != nil {
+			return err
+		}
+	}
 	if c.Attempt != nil {
 		t.putAttempt(&c.Next, c.Attempt)
 	}

@@ -12,7 +12,7 @@ import (
 // checks for leaked goroutines. Call it from TestMain.
 func Main(m *testing.M, options ...goleak.Option) {
 	code := m.Run()
-	server.stop()
+	Stop()
 	if why := server.missing(); why != "" {
 		fmt.Fprintln(os.Stderr, "PostgreSQL tests skipped: "+why)
 	}
@@ -24,3 +24,6 @@ func Main(m *testing.M, options ...goleak.Option) {
 	}
 	os.Exit(code)
 }
+
+// Stop stops the PostgreSQL that this process started, for a TestMain that does not use [Main].
+func Stop() { server.stop() }
