@@ -151,7 +151,7 @@ type PluginFolder struct {
 // FoundFile is a file in a [PluginFolder].
 type FoundFile struct {
 	Name, Status, Problem string
-	OK                    bool
+	OK, Waits             bool // nothing is wrong with it; somebody has to review it
 }
 
 // Check is one line of health.

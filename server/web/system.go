@@ -66,7 +66,7 @@ func (s *Web) system(w http.ResponseWriter, r *http.Request) error {
 func folderView(r folder.Report) *views.PluginFolder {
 	out := &views.PluginFolder{Dir: r.Dir, Problem: r.Problem, At: r.At}
 	for _, f := range r.Files {
-		out.Files = append(out.Files, views.FoundFile{Name: f.Name, OK: f.Problem == "", Status: strings.ReplaceAll(f.Status, "_", " "), Problem: f.Problem})
+		out.Files = append(out.Files, views.FoundFile{Name: f.Name, OK: f.Problem == "", Waits: f.Status == string(octopus.SubmissionInReview), Status: strings.ReplaceAll(f.Status, "_", " "), Problem: f.Problem})
 	}
 	return out
 }

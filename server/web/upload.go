@@ -231,6 +231,9 @@ func limitFacts(manifest spec.Manifest) (out []views.Pair) {
 	if b := int64(manifest.Limits.Memory); b > 0 {
 		out = append(out, views.Pair{Label: "Memory", Text: views.Bytes(b)})
 	}
+	if n := manifest.Limits.Fuel; n > 0 {
+		out = append(out, views.Pair{Label: "Fuel", Text: views.Count(n)})
+	}
 	return out
 }
 
