@@ -26,6 +26,7 @@ type Submission struct {
 	Decide      bool         // this viewer may approve and reject
 	Why         string       // an administrator may not, and why
 	Own         bool         // it is this viewer's
+	Unsandboxed bool         // it may run programs outside the sandbox
 	Comment     string       // of a decision that was refused
 	Problem     string
 }

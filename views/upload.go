@@ -23,6 +23,7 @@ type UploadPreview struct {
 	Action      string       // where the form goes
 	Ring        octopus.Ring // where it is placed unless they choose another
 	Publish     bool         // this viewer may publish without a review
+	Unsandboxed bool         // it may run programs outside the sandbox
 }
 
 // asksMore counts what the version before was not granted.

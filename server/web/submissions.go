@@ -100,7 +100,7 @@ func (s *Web) showSubmission(w http.ResponseWriter, r *http.Request, status int,
 	}
 	m := views.Submission{
 		Page: s.frame(w, r, "plugins", sub.Plugin+" "+sub.Version), Sub: sub, Description: manifest.Description, Limits: limitFacts(manifest),
-		Own: sub.CreatedBy == subject(r).Username, Comment: comment, Problem: problem,
+		Own: sub.CreatedBy == subject(r).Username, Unsandboxed: manifest.Capabilities.Unsandboxed(), Comment: comment, Problem: problem,
 	}
 	m.Crumbs = crumbs("Plugins", "/plugins", "Submissions", "/submissions", sub.Plugin+" "+sub.Version)
 	m.CLI, m.Ring = "octopus plugins review "+sub.ID, s.cfg.Catalog.DefaultRing()

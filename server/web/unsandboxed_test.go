@@ -2,6 +2,7 @@ package web
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -54,6 +55,20 @@ func TestUnsandboxedAndDryRunsAreMarked(t *testing.T) {
 		}
 		if strings.Contains(p.body, dry) != (path == outside) {
 			t.Errorf("%s: marked as a dry run: %v", path, path != outside)
+		}
+	}
+	for capability, marks := range map[string]int{`"exec":[{"name":"uptime"}]`: 1, `"env":["TZ"]`: 0} { // where somebody decides about it
+		module, err := wasmplugins.Pack(module, []byte(`{"schema":"octopus.plugin/v1","abi":1,"name":"decided-`+strconv.Itoa(marks)+`","version":"1.0.0",
+			"actions":[{"name":"run"}],"capabilities":{`+capability+`}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		preview := b.send(module)
+		review := b.post(preview.Request.URL.Path, "submit", "1")
+		for _, p := range []page{preview, review} {
+			if p.StatusCode != 200 || strings.Count(p.body, mark) != marks {
+				t.Errorf("%s: %d, %d marks, want %d", p.Request.URL.Path, p.StatusCode, strings.Count(p.body, mark), marks)
+			}
 		}
 	}
 	if again := b.get("/run?from=" + strings.TrimPrefix(outside, "/runs/")); !strings.Contains(again.body, `name="dry_run" value="on" checked`) {

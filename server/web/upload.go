@@ -185,7 +185,7 @@ func (s *Web) uploadPreview(w http.ResponseWriter, r *http.Request) error {
 	for _, a := range in.Manifest.Actions {
 		m.Actions = append(m.Actions, actionView(a))
 	}
-	m.Limits = limitFacts(in.Manifest)
+	m.Limits, m.Unsandboxed = limitFacts(in.Manifest), in.Manifest.Capabilities.Unsandboxed()
 	if m.Publish, err = s.mayPublish(r); err != nil {
 		return err
 	}
