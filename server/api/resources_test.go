@@ -2,9 +2,12 @@ package api_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"octopus/internal/octopus"
 	"octopus/sdk"
@@ -59,6 +62,7 @@ func TestTasks(t *testing.T) {
 	if changed, err = w.client.UpdateTask(t.Context(), task.ID, 0, sdk.TaskPatch{Target: &any, Fuel: &fuel}); err != nil || changed.Fuel != fuel {
 		t.Fatalf("%v %+v", err, changed)
 	}
+	w.asks(t, task.ID)
 	run, err := w.client.RunTask(t.Context(), "Nightly", sdk.RunTask{})
 	if err != nil || run.TaskID != task.ID || run.TaskName != "Nightly" {
 		t.Fatalf("%v %+v", err, run)
@@ -256,5 +260,28 @@ func TestSystem(t *testing.T) {
 		if a := w.raw("GET", path, "", "Authorization", ""); a.StatusCode != 200 || a.body == "" {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 		}
+	}
+}
+
+// asks changes what a task asks of its sandbox, and takes it back.
+func (w *world) asks(t *testing.T, task string) {
+	t.Helper()
+	full, any, at := "full", "", time.Date(2026, 1, 1, 0, 0, 0, 5, time.UTC)
+	got, err := w.client.UpdateTask(t.Context(), task, 0, sdk.TaskPatch{Sandbox: &full, Clock: sdk.JSON(at), Seed: sdk.JSON(uint64(math.MaxUint64))})
+	if err != nil || got.Sandbox != "full" || !got.Clock.Equal(at) || got.Seed == nil || *got.Seed != math.MaxUint64 {
+		t.Fatalf("%v %+v", err, got)
+	}
+	for field, body := range map[string]string{
+		"/sandbox": `{"sandbox":"fullest"}`, "/clock": `{"clock":"noon"}`, "/seed": `{"seed":-1}`,
+	} {
+		bad := w.raw("PATCH", "/api/v1/tasks/"+task, body, "Content-Type", "application/merge-patch+json")
+		if bad.StatusCode != 422 || len(bad.problem.Errors) != 1 || bad.problem.Errors[0].Field != field {
+			t.Errorf("%s: %d %s", body, bad.StatusCode, bad.body)
+		}
+	}
+	null := json.RawMessage("null")
+	got, err = w.client.UpdateTask(t.Context(), task, 0, sdk.TaskPatch{Sandbox: &any, Clock: null, Seed: null})
+	if err != nil || got.Sandbox != "" || !got.Clock.IsZero() || got.Seed != nil {
+		t.Fatalf("%v %+v", err, got)
 	}
 }

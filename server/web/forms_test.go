@@ -38,13 +38,17 @@ func TestRunForm(t *testing.T) {
 	}
 
 	// Nothing typed is lost, and each mistake is said where it was made.
-	p := b.post("/run", filled("p.count", "many", "p.headers", "{", "p.note", "keep me", "p.tags", "a\nb", "timeout", "soon", "fuel", "lots")...)
-	p.has(t, http.StatusUnprocessableEntity, "This must be a whole number.", "This is not valid JSON", "keep me", "a\nb", `value="soon"`, "This must be a time such as 90s", "This must be a whole number such as 1000000000.", `value="lots"`, `value="many"`)
+	p := b.post("/run", filled("p.count", "many", "p.headers", "{", "p.note", "keep me", "p.tags", "a\nb", "timeout", "soon", "fuel", "lots",
+		"sandbox", "fullest", "clock", "noon", "seed", "-1")...)
+	p.has(t, http.StatusUnprocessableEntity, "This must be a whole number.", "This is not valid JSON", "keep me", "a\nb", `value="soon"`, "This must be a time such as 90s", "This must be a whole number such as 1000000000.", `value="lots"`, `value="many"`,
+		"The sandbox is full, filtered, process or basic", "This must be a time such as 2026-01-01T00:00:00Z.", `value="noon"`, "This must be a whole number, at least 0.", `value="-1"`)
 	checkMarkup(t, p)
 	b.post("/run", filled("p.count", "99")...).has(t, http.StatusUnprocessableEntity, "f-p.count-error")
 
-	b.post("/run", filled("target.selector", "env=prod", "p.count", "3", "p.secret", "hunter2")...).
-		has(t, http.StatusOK, "queued", "env=prod", "started by the-admin via ui")
+	b.post("/run", filled("clock", "3000-01-01T00:00:00Z")...).has(t, http.StatusUnprocessableEntity, "The clock must be between the years 1678 and 2261.")
+
+	b.post("/run", filled("target.selector", "env=prod", "p.count", "3", "p.secret", "hunter2", "sandbox", "filtered", "clock", "2026-01-01T00:00:00+01:00", "seed", "18446744073709551615")...).
+		has(t, http.StatusOK, "queued", "env=prod", "started by the-admin via ui", "filtered or better", "frozen at 2025-12-31T23:00:00Z", "from the seed 18446744073709551615")
 	runs, _, err := s.store.Runs(t.Context(), store.RunFilter{}, store.Page{})
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("%d runs, %v", len(runs), err)
@@ -64,7 +68,8 @@ func TestRunForm(t *testing.T) {
 	if strings.Contains(page.body, "hunter2") || !strings.Contains(page.body, "••••") {
 		t.Error("the secret is not masked")
 	}
-	b.get("/run?from="+runs[0].ID).has(t, http.StatusOK, `value="http://x.test"`, `value="env=prod"`)
+	b.get("/run?from="+runs[0].ID).has(t, http.StatusOK, `value="http://x.test"`, `value="env=prod"`,
+		`value="filtered" selected`, `value="2025-12-31T23:00:00Z"`, `value="18446744073709551615"`)
 	b.post("/runs/"+runs[0].ID+"/cancel").has(t, http.StatusOK, "cancelled")
 	b.post("/runs/"+runs[0].ID+"/retry").has(t, http.StatusOK, "an earlier run")
 }

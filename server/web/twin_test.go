@@ -18,7 +18,7 @@ func TestCommandThatRepeatsARun(t *testing.T) {
 	s.grant()
 	b := s.as(octopus.RoleAdmin)
 	b.post("/run", filled("p.url", "http://x.test/?a=1&b=it's", "p.count", "3", "p.tags", "a\nb c", "p.secret", "hunter2",
-		"target.selector", "env=prod,role in (web,db)", "timeout", "90s", "fuel", "5 000 000")...).has(t, http.StatusOK, "queued")
+		"target.selector", "env=prod,role in (web,db)", "timeout", "90s", "fuel", "5 000 000", "sandbox", "full", "clock", "2026-01-01T00:00:00.5Z", "seed", "7")...).has(t, http.StatusOK, "queued")
 	runs, _, err := s.store.Runs(t.Context(), store.RunFilter{}, store.Page{})
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("%d runs, %v", len(runs), err)
@@ -28,7 +28,7 @@ func TestCommandThatRepeatsARun(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `octopus run all-kinds --param 'url=http://x.test/?a=1&b=it'\''s' --param count=3 --param follow=false ` +
-		`--param 'tags=["a","b c"]' --param 'secret=<secret>' --selector 'env=prod,role in (web,db)' --timeout 1m30s --fuel 5000000`
+		`--param 'tags=["a","b c"]' --param 'secret=<secret>' --selector 'env=prod,role in (web,db)' --timeout 1m30s --fuel 5000000 --sandbox full --clock 2026-01-01T00:00:00.5Z --seed 7`
 	if got := s.web.twin(t.Context(), run); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -82,6 +82,11 @@ func readWork(r *http.Request, c chosen) workForm {
 	f.work.Fuel = f.amount("fuel")
 	f.work.Sandbox = octopus.SandboxLevel(form.Get("sandbox"))
 	f.work.Clock, f.work.Seed = f.moment("clock"), f.seed("seed")
+	for name, err := range map[string]error{"sandbox": octopus.CheckSandbox(f.work.Sandbox), "clock": octopus.CheckRepeat(f.work.Repeat)} {
+		if err != nil {
+			f.problems[name] = octopus.Sentence(err)
+		}
+	}
 	return f
 }
 
