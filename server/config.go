@@ -58,10 +58,10 @@ type Config struct {
 	SelfReview bool `key:"plugins.self_review"`
 	// PluginsDir is a folder in which plugins are found, as FILE.wasm or folders with a plugin.yaml: at the start, on
 	// change, and on demand. They go into the review. Defaults to none.
-	PluginsDir string `key:"plugins.dir"`
+	PluginsDir string `key:"plugins.dir" flag:"plugins-dir"`
 	// PublishFound publishes what is found in plugins.dir as soon as its checks pass, without a review. Defaults to
 	// false.
-	PublishFound bool `key:"plugins.dir_publish"`
+	PublishFound bool `key:"plugins.dir_publish" flag:"plugins-dir-publish"`
 	// Ring is where versions are placed that are published, where nobody says another: canary, early or all. The first
 	// version of a plugin is for all. Defaults to all.
 	Ring string `key:"plugins.ring" flag:"plugins-ring"`
