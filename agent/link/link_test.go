@@ -203,7 +203,7 @@ func TestBrokenDownloads(t *testing.T) {
 	t.Parallel()
 	const limit = 64 << 10
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := make([]byte, 16<<20)
+		body := make([]byte, 1<<20)
 		switch digest := strings.TrimPrefix(r.URL.Path, wire.PathModules); digest {
 		case "cut":
 			w.Header().Set("Content-Length", "1000")
@@ -213,7 +213,7 @@ func TestBrokenDownloads(t *testing.T) {
 			http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		case "announced":
-			w.Header().Set("Content-Length", "16777216")
+			w.Header().Set("Content-Length", "1048576")
 			w.Write(body)
 		case "endless":
 			for r.Context().Err() == nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,9 +62,17 @@ func readAtMost(file string, limit int64) ([]byte, error) {
 	case info.Size() > limit:
 		return nil, usagef("%s is over %d MiB.", file, limit>>20)
 	}
-	raw, err := os.ReadFile(file)
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, usagef("%s cannot be read: %v.", file, err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, limit+1)) // a pipe or a device does not say how much it holds
+	switch {
+	case err != nil:
+		return nil, usagef("%s cannot be read: %v.", file, err)
+	case int64(len(raw)) > limit:
+		return nil, usagef("%s is over %d MiB.", file, limit>>20)
 	}
 	return raw, nil
 }
