@@ -69,9 +69,9 @@ func zipped(t *testing.T, copies int, content func() io.Reader) []byte {
 // bombs are small files that would be very large ones: nested as 42.zip is, and flat.
 func bombs(t *testing.T) map[string][]byte {
 	t.Helper()
-	const flat = 64 << 20
+	const flat = 4 << 20
 	nested := zipped(t, 1, func() io.Reader { return io.LimitReader(zeroes{}, flat) })
-	for range 5 { // 16⁵ × 64 MiB are 64 TiB
+	for range 5 { // 16⁵ × 4 MiB are 4 TiB
 		inner := nested
 		nested = zipped(t, 16, func() io.Reader { return bytes.NewReader(inner) })
 	}
