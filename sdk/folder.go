@@ -13,7 +13,7 @@ type PluginFolder struct {
 	LookedAt time.Time   `json:"looked_at,omitzero"`
 }
 
-// FoundFile is a file in the plugin folder.
+// FoundFile is a plugin in the plugin folder: a file, or a folder, whose name then ends in a slash.
 type FoundFile struct {
 	Name    string `json:"name"`
 	Status  string `json:"status" doc:"Of its submission, or broken."`
