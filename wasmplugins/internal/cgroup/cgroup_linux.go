@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -236,7 +237,7 @@ func controls(dir string) error {
 	if err != nil {
 		return reason(err)
 	}
-	if !has(string(raw), "memory") {
+	if !slices.Contains(strings.Fields(string(raw)), "memory") {
 		return fmt.Errorf("the control group %s has no memory controller (version 1 has it, it is off at boot, or it was not delegated)", dir)
 	}
 	return nil
@@ -249,19 +250,10 @@ func pass(dir string) error {
 		return reason(err)
 	}
 	on := "+memory"
-	if has(string(raw), "pids") {
+	if slices.Contains(strings.Fields(string(raw)), "pids") {
 		on += " +pids"
 	}
 	return reason(write(dir, fileSubtree, on))
-}
-
-func has(controllers, name string) bool {
-	for _, c := range strings.Fields(controllers) {
-		if c == name {
-			return true
-		}
-	}
-	return false
 }
 
 // claim makes the folder of a pool and locks it. Somebody who sweeps may take it away before it is locked.
