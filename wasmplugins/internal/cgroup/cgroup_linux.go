@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,9 @@ const (
 // poolPrefix begins the name of the folder that a pool's groups are in. A lock on that folder says that the pool lives.
 const poolPrefix = "octopus-pool-"
 
+// opening is held while this process may be moved: pools of one process may start side by side.
+var opening sync.Mutex
+
 // Groups makes a group for each runner of a pool. Its methods may be called from any goroutine.
 type Groups struct {
 	dir  string   // static
@@ -41,6 +45,8 @@ type Groups struct {
 // Open makes room for groups, and removes what pools that are no more left behind. The error says, for people, why
 // this process may not; it may have been moved into the group Own all the same.
 func Open() (*Groups, error) {
+	opening.Lock()
+	defer opening.Unlock()
 	own, err := ownGroup()
 	if err != nil {
 		return nil, err
