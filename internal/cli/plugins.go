@@ -82,9 +82,14 @@ func asksFor(t io.Writer, c spec.Capabilities) bool {
 	return len(wants) > 0
 }
 
+// grantedAny reports whether a version was granted something: a grant that was taken back is an empty one.
+func grantedAny(v sdk.PluginVersion) bool {
+	return v.Grant != nil && string(compact(v.Grant.Capabilities)) != "{}"
+}
+
 // granted is the grant of a version in words.
 func granted(v sdk.PluginVersion) string {
-	if v.Grant == nil {
+	if !grantedAny(v) {
 		return "nothing"
 	}
 	return string(compact(v.Grant.Capabilities)) + " by " + dash(v.Grant.GrantedBy)

@@ -158,7 +158,7 @@ func pluginTable(t io.Writer, plugins []sdk.Plugin) {
 	for _, p := range plugins {
 		version, granted := "–", "–"
 		if len(p.Versions) > 0 {
-			version, granted = p.Versions[0].Version, yesNo(p.Versions[0].Grant != nil)
+			version, granted = p.Versions[0].Version, yesNo(grantedAny(p.Versions[0]))
 		}
 		description := oneLine(p.Description, 60)
 		if len(p.Versions) > 0 && p.Versions[0].Unsandboxed {
