@@ -17,11 +17,9 @@ import (
 
 // Times that a body may take to arrive.
 const (
-	bodyTimeout   = 30 * time.Second
-	uploadTimeout = 10 * time.Minute
-	// refusedTimeout is how long a connection is read whose body was refused: what is on its way may arrive, so that the
-	// answer is not lost with it.
-	refusedTimeout = 5 * time.Second
+	bodyTimeout    = 30 * time.Second
+	uploadTimeout  = 10 * time.Minute
+	refusedTimeout = 5 * time.Second // for what is on its way when a body is refused
 )
 
 type bodyKey struct{}
@@ -49,13 +47,23 @@ func (a *API) readBody(ctx huma.Context, next func(huma.Context)) {
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	if err != nil {
-		_ = control.EnableFullDuplex() // or the answer waits for more of the body
-		_ = control.SetReadDeadline(time.Now().Add(refusedTimeout))
-		a.refuseHuma(ctx, bodyError(err, limit))
+		a.refuseBody(ctx, bodyError(err, limit))
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(data))
 	next(huma.WithValue(ctx, bodyKey{}, data))
+}
+
+// refuseBody answers at once, while the body may still be on its way, and then reads on for a while: a connection that is
+// closed before it was read is reset, and the answer may be lost with it.
+func (a *API) refuseBody(ctx huma.Context, err error) {
+	r, w := humachi.Unwrap(ctx)
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex() // or the answer waits for more of the body
+	_ = control.SetReadDeadline(time.Now().Add(refusedTimeout))
+	a.refuseHuma(ctx, err)
+	_ = control.Flush()
+	_, _ = io.Copy(io.Discard, r.Body)
 }
 
 func bodyError(err error, limit int64) error {

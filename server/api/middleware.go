@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -116,9 +117,11 @@ func (a *API) refuseHuma(ctx huma.Context, err error) {
 	for name, values := range p.GetHeaders() {
 		ctx.SetHeader(name, values[0])
 	}
+	raw, _ := json.Marshal(p) // strings and numbers
 	ctx.SetHeader("Content-Type", "application/problem+json")
+	ctx.SetHeader("Content-Length", strconv.Itoa(len(raw))) // whole at once, also where the request still arrives
 	ctx.SetStatus(p.Status)
-	_ = json.NewEncoder(ctx.BodyWriter()).Encode(p)
+	_, _ = ctx.BodyWriter().Write(raw)
 }
 
 // methods are tried to tell "wrong method" from "no such address".
