@@ -155,8 +155,9 @@ func (r Result) String() string {
 	for _, n := range r.Faults {
 		faults += n
 	}
-	lost, doubled := 0, 0
+	lost, doubled, broken := 0, 0, map[string]int{}
 	for _, v := range r.Broken {
+		broken[v.Rule]++
 		switch v.Rule {
 		case history.RuleLost, history.RuleEnds:
 			lost++
@@ -169,7 +170,10 @@ func (r Result) String() string {
 	for _, part := range []struct {
 		name   string
 		counts map[string]int
-	}{{"faults", r.Faults}, {"ends", r.Statuses}, {"calls", r.Answers}} {
+	}{{"broken", broken}, {"faults", r.Faults}, {"ends", r.Statuses}, {"calls", r.Answers}} {
+		if len(part.counts) == 0 {
+			continue
+		}
 		fmt.Fprintf(&b, "  %s:", part.name)
 		for _, k := range slices.Sorted(maps.Keys(part.counts)) {
 			fmt.Fprintf(&b, " %s %d,", k, part.counts[k])
