@@ -92,8 +92,7 @@ func revoke(t *testing.T, d *dev, b *tab, client *sdk.Client) {
 	b.do("open the plugins", chromedp.Navigate(d.URL+"/plugins"))
 	b.click("grants")
 	b.waitText(css("grants"), "http to any host")
-	b.do("choose a plugin", chromedp.WaitVisible(testID("by-plugin")), chromedp.SetValue(testID("by-plugin"), "log-grep"),
-		chromedp.Evaluate[chromedp.Void](`document.querySelector(`+quote(css("by-plugin"))+`).dispatchEvent(new Event("change", {bubbles: true}))`))
+	b.do("choose a plugin", chromedp.WaitVisible(testID("by-plugin")), chromedp.SetValue(testID("by-plugin"), "log-grep")) // tells the page that it changed
 	b.waitText(css("cli"), "octopus plugins grants --plugin log-grep")
 	b.waitText(css("grants"), "the key-value store")
 	b.within(css("grants"), "revoke")
