@@ -25,8 +25,9 @@ type execution struct {
 	stdout spill
 	calls  throttle
 	notes  notes
-	logged int64 // bytes of log so far
-	frames int   // that were neither output nor calls
+	logged int64     // bytes of log so far
+	line   time.Time // of the newest line; the start, before any
+	frames int       // that were neither output nor calls
 	finish frame.Finish
 	used   uint64 // fuel, as far as the guest told while it ran
 	dead   bool   // the runner must not be used again
@@ -44,6 +45,7 @@ func (e *execution) run() Outcome {
 	e.stdout.dir, e.stdout.limit = e.pool.cache.spill, e.job.Stdout
 	defer e.stdout.close()
 	e.out.Started = time.Now()
+	e.line = e.out.Started
 	timer := time.AfterFunc(e.job.Timeout, func() { e.kill(spec.CodeTimeout) })
 	stop := context.AfterFunc(e.ctx, func() { e.kill(spec.CodeCancelled) })
 	err := e.drive()
@@ -151,14 +153,16 @@ func (e *execution) log(payload []byte) error {
 	return e.busy()
 }
 
-// when keeps a runner's time within its execution.
+// when keeps a runner's time within its execution, and no earlier than the line before: wall clocks are set back, and
+// those of two processors may differ.
 func (e *execution) when(at time.Time) time.Time {
-	if at.Before(e.out.Started) {
-		return e.out.Started
-	}
 	if now := time.Now(); at.After(now) {
-		return now
+		at = now
 	}
+	if at.Before(e.line) {
+		return e.line
+	}
+	e.line = at
 	return at
 }
 

@@ -116,6 +116,26 @@ func TestLogAndProgress(t *testing.T) {
 	}
 }
 
+// TestLineTimes: a runner's clock is not believed before the start, after now, or where it goes back.
+func TestLineTimes(t *testing.T) {
+	start := time.Now().Add(-time.Minute)
+	e := &execution{line: start}
+	at := func(d time.Duration) time.Time { return start.Add(d).Round(0) }
+	for _, tc := range []struct{ said, want time.Time }{
+		{at(-time.Second), start},
+		{at(2 * time.Second), at(2 * time.Second)},
+		{at(time.Second), at(2 * time.Second)},
+		{at(3 * time.Second), at(3 * time.Second)},
+	} {
+		if got := e.when(tc.said); !got.Equal(tc.want) {
+			t.Errorf("a line said to be of %v is of %v, want %v", tc.said, got, tc.want)
+		}
+	}
+	if got := e.when(at(time.Hour)); got.After(time.Now()) {
+		t.Errorf("a line of an hour from now is of %v", got)
+	}
+}
+
 func TestBigResultSpills(t *testing.T) {
 	t.Parallel()
 	p, digests := newPool(t, PoolConfig{}, "big_result")
