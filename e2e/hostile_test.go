@@ -37,8 +37,11 @@ func TestHostilePlugins(t *testing.T) {
 		{"stdout_flood", "failed", "output_limit"},
 		{"not_json", "failed", "invalid_response"},
 	} {
-		name := upload(t, w, tc.module)
-		run := w.Run(sdk.StartRun{Work: sdk.Work{Plugin: name, Action: "run", TimeoutSeconds: 1}})
+		name, timeout := upload(t, w, tc.module), 60.0
+		if tc.status == "timed_out" {
+			timeout = 1
+		}
+		run := w.Run(sdk.StartRun{Work: sdk.Work{Plugin: name, Action: "run", TimeoutSeconds: timeout}})
 		x, err := w.Client.Execution(t.Context(), run.Executions[0].ID)
 		if err != nil {
 			t.Fatal(err)

@@ -161,7 +161,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 // eventually runs a command until it has the exit code, for what is true a moment later: a status file is written
 // twice a second.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
-	deadline, again := time.After(10*time.Second), time.NewTicker(50*time.Millisecond)
+	deadline, again := time.After(patience), time.NewTicker(50*time.Millisecond)
 	defer again.Stop()
 	for {
 		got, want := exitCode(ts, neg, args)

@@ -14,14 +14,15 @@ import (
 // others begin with links to what it compiled.
 var (
 	warmOnce sync.Once
-	warmed   string // an agent's cache folder
+	warmed   string // what an agent compiled
 )
 
-// seed gives a new agent's data folder a warm cache.
+// seed gives a new agent's data folder what another compiled. The modules it downloads itself: those of the other agent
+// are signed with another server's key.
 func seed(t testing.TB, data string) {
 	t.Helper()
 	warmOnce.Do(func() { warmed = warm(t) })
-	target := filepath.Join(data, "cache")
+	target := filepath.Join(data, "cache", "sandbox")
 	if _, err := os.Stat(target); err == nil {
 		return
 	}
@@ -53,7 +54,7 @@ func warm(t testing.TB) string {
 	}
 	agent.Stop()
 	w.Server.Stop()
-	return filepath.Join(data, "cache")
+	return filepath.Join(data, "cache", "sandbox")
 }
 
 // link makes a copy of a folder whose files are links to the originals.
@@ -67,8 +68,20 @@ func link(from, to string) error {
 			return fmt.Errorf("path below %s: %w", from, err)
 		}
 		if d.IsDir() {
-			return os.MkdirAll(filepath.Join(to, name), 0o700)
+			return folderLike(d, filepath.Join(to, name))
 		}
 		return os.Link(path, filepath.Join(to, name))
 	})
+}
+
+// folderLike makes a folder with the mode of another: runners, which have a user of their own, read what is compiled.
+func folderLike(d fs.DirEntry, path string) error {
+	info, err := d.Info()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(path, info.Mode())
 }
