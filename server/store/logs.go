@@ -54,12 +54,16 @@ func (s *Store) AppendLogs(ctx context.Context, chunks []octopus.LogChunk) (acke
 }
 
 func (t *tx) appendLog(c *octopus.LogChunk, body []byte) error {
-	newest, err := one[int64](t.row(context.Background(), "SELECT log_seq FROM executions WHERE id = ?", c.ExecutionID))
+	var newest, at int64
+	err := t.row(context.Background(), "SELECT log_seq, log_at FROM executions WHERE id = ?", c.ExecutionID).Scan(&newest, &at)
 	if isNoRow(err) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if c.Seq > newest && len(c.Lines) > 0 {
+		body, at = inOrder(c.Lines, body, at)
 	}
 	_, err = t.exec("INSERT INTO log_chunks (execution_id, seq, attempt, stream, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 		c.ExecutionID, c.Seq, int64(c.Attempt), c.Stream, body)
@@ -67,9 +71,25 @@ func (t *tx) appendLog(c *octopus.LogChunk, body []byte) error {
 		return err
 	}
 	t.writer.cache.forget(c.ExecutionID)
-	_, err = t.exec("UPDATE executions SET last_log = ?, log_seq = ? WHERE id = ? AND log_seq < ?",
-		shorten(c.Lines[len(c.Lines)-1].Text, maxLastLog), c.Seq, c.ExecutionID, c.Seq)
+	_, err = t.exec("UPDATE executions SET last_log = ?, log_seq = ?, log_at = ? WHERE id = ? AND log_seq < ?",
+		shorten(c.Lines[len(c.Lines)-1].Text, maxLastLog), c.Seq, at, c.ExecutionID, c.Seq)
 	return err
+}
+
+// inOrder packs lines anew where the first is earlier than the newest line of the chunks before, and returns the time
+// of the last. The age of a line is told when its chunk is sent, and one chunk may travel longer than the next.
+func inOrder(lines []octopus.LogLine, body []byte, newest int64) (packed []byte, last int64) {
+	last = micros(lines[len(lines)-1].At)
+	if micros(lines[0].At) >= newest {
+		return body, last
+	}
+	lines = slices.Clone(lines)
+	for i := range lines {
+		if at := fromMicros(newest); lines[i].At.Before(at) {
+			lines[i].At = at
+		}
+	}
+	return packLines(lines), max(last, newest)
 }
 
 const chunkColumns = "execution_id, seq, attempt, stream, body"

@@ -36,6 +36,7 @@ var suite = []struct {
 	{"held and cancels", testHeld},
 	{"progress", testProgress},
 	{"logs", testLogs},
+	{"log times", testLogTimes},
 	{"blobs", testBlobs},
 	{"execution lists", testExecutionLists},
 	{"run lists", testRunLists},

@@ -55,6 +55,30 @@ func testLogs(t *testing.T, s *store.Store) {
 	equal(t, "last log after a step", x.LastLog, "four")
 }
 
+// testLogTimes: lines are in the order of their times, though a chunk travelled longer than the next.
+func testLogTimes(t *testing.T, s *store.Store) {
+	id := one(t, s, func(x *octopus.Execution) { Offered(x, "agt_1") })
+	slow, fast, next := chunk(id, 1, "slow"), chunk(id, 2, "fast", "later"), chunk(id, 3, "next")
+	newest := fast.Lines[0].At.Add(500 * time.Microsecond)
+	slow.Lines[0].At = newest
+	fast.Lines[1].At = newest.Add(-time.Microsecond)
+	for _, c := range []octopus.LogChunk{slow, fast, next} {
+		_, err := s.AppendLogs(t.Context(), []octopus.LogChunk{c})
+		check(t, err)
+	}
+	got, err := s.Logs(t.Context(), id, 0, 0)
+	check(t, err)
+	var times []time.Time
+	for _, c := range got {
+		for _, l := range c.Lines {
+			times = append(times, l.At)
+		}
+	}
+	if want := []time.Time{newest, newest, newest, next.Lines[0].At}; !reflect.DeepEqual(times, want) {
+		t.Errorf("times of the lines\n%v\nwant\n%v", times, want)
+	}
+}
+
 func testBlobs(t *testing.T, s *store.Store) {
 	check(t, s.SaveBlob(t.Context(), "aa", []byte("data")))
 	check(t, s.SaveBlob(t.Context(), "aa", []byte("data")))
