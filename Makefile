@@ -11,7 +11,7 @@ EXE     := octopus$(shell $(GO) env GOEXE 2>/dev/null)
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
 # What `make test` runs; `make test PKG=./server/store TESTFLAGS='-run Lease -count=5'` narrows it.
-PKG       ?= ./...
+PKG       ?= ./... ./.ci/summary
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
 SEEDS     ?= 10000

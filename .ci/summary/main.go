@@ -1,5 +1,6 @@
-// Summary runs `go test` with the given arguments and prints what it prints, then one line that says what was
-// skipped and why. With OCTOPUS_CI=1 a test that was skipped for lack of a program fails the run.
+// Summary runs `go test` with the given arguments and prints what it prints, but of a failed test first what the test
+// itself said, then the rest. The last lines say what was skipped and why, and what failed and why. With OCTOPUS_CI=1 a
+// test that was skipped for lack of a program fails the run.
 package main
 
 import (
@@ -47,7 +48,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "go test:", err)
 		os.Exit(1)
 	}
-	s := summary{outputs: map[string][]string{}, reasons: map[string]int{}}
+	s := newSummary(os.Stdout)
 	s.read(out)
 	err = cmd.Wait()
 	missing := s.print()
@@ -58,19 +59,21 @@ func main() {
 
 // summary collects the output of tests until it is known whether they failed.
 type summary struct {
-	outputs map[string][]string // by package and test
+	to      io.Writer
+	outputs map[string][]string // by package and test; by package what is of none of its tests
 	reasons map[string]int      // why tests were skipped
 	failed  []failure
 }
 
-// failure is a test that failed, and the first lines in which it said why.
+// failure is a test or a package that failed, and the lines in which it said why.
 type failure struct {
-	test string
+	name string
 	why  []string
 }
 
-// whyLines is how many lines of a failed test the end of the run repeats.
-const whyLines = 5
+func newSummary(to io.Writer) *summary {
+	return &summary{to: to, outputs: map[string][]string{}, reasons: map[string]int{}}
+}
 
 func (s *summary) read(r io.Reader) {
 	lines := bufio.NewReader(r)
@@ -81,7 +84,7 @@ func (s *summary) read(r io.Reader) {
 		}
 		var e event
 		if json.Unmarshal(line, &e) != nil {
-			os.Stdout.Write(line)
+			s.to.Write(line)
 			continue
 		}
 		s.take(e)
@@ -89,27 +92,47 @@ func (s *summary) read(r io.Reader) {
 }
 
 func (s *summary) take(e event) {
-	key := e.Package + " " + e.Test
+	key := strings.TrimSpace(e.Package + " " + e.Test)
 	switch {
 	case e.Action == "build-output":
-		fmt.Print(e.Output)
-	case e.Action == "output" && e.Test == "":
-		if e.Output != "PASS\n" {
-			fmt.Print(e.Output)
-		}
+		s.outputs[e.ImportPath] = append(s.outputs[e.ImportPath], e.Output)
+		fmt.Fprint(s.to, e.Output)
+	case e.Action == "build-fail":
+		s.failed = append(s.failed, failure{e.ImportPath, last(s.outputs[e.ImportPath], whyLines)})
 	case e.Action == "output":
 		s.outputs[key] = append(s.outputs[key], e.Output)
-	case e.Test == "":
+		if e.Test == "" && e.Output != "PASS\n" {
+			fmt.Fprint(s.to, e.Output)
+		}
 	case e.Action == "fail":
-		s.failed = append(s.failed, failure{key, why(s.outputs[key])})
-		fmt.Print(strings.Join(s.outputs[key], ""))
-		delete(s.outputs, key)
-	case e.Action == "skip":
+		s.fail(e, key)
+	case e.Action == "skip" && e.Test != "":
 		s.reasons[reason(s.outputs[key])]++
-		delete(s.outputs, key)
-	case e.Action == "pass":
+	}
+	if e.Action == "fail" || e.Action == "skip" || e.Action == "pass" {
 		delete(s.outputs, key)
 	}
+}
+
+// fail prints a test that failed, and notes why. Of a package it notes only what none of its tests said: that it ended
+// early, for one.
+func (s *summary) fail(e event, key string) {
+	output := s.outputs[key]
+	if e.Test != "" {
+		first, rest := arrange(output)
+		fmt.Fprint(s.to, strings.Join(slices.Concat(first, rest), ""))
+		s.failed = append(s.failed, failure{key, why(first)})
+		return
+	}
+	if !slices.ContainsFunc(s.failed, func(f failure) bool { return f.of(e.Package) }) {
+		s.failed = append(s.failed, failure{key, last(output, whyLines)})
+	}
+}
+
+// of says whether a failure is of a package: of one of its tests, or of building it.
+func (f failure) of(pkg string) bool {
+	rest, ok := strings.CutPrefix(f.name, pkg)
+	return ok && (rest == "" || rest[0] == ' ' || rest[0] == '.' || rest[0] == '_')
 }
 
 // reason finds the sentence that a test skipped with.
@@ -122,15 +145,6 @@ func reason(output []string) string {
 	return "without a reason"
 }
 
-// why finds the first lines of a failed test that are not go test's own.
-func why(output []string) []string {
-	said := slices.DeleteFunc(slices.Clone(output), func(line string) bool {
-		line = strings.TrimSpace(line)
-		return strings.HasPrefix(line, "===") || strings.HasPrefix(line, "--- ")
-	})
-	return said[:min(len(said), whyLines)]
-}
-
 // print closes the run. It reports whether a test was skipped for lack of a program that CI has.
 func (s *summary) print() (missing bool) {
 	var parts []string
@@ -140,13 +154,15 @@ func (s *summary) print() (missing bool) {
 	}
 	slices.Sort(parts)
 	if len(parts) > 0 {
-		fmt.Printf("SKIPPED: %s\n", strings.Join(parts, "; "))
+		fmt.Fprintf(s.to, "SKIPPED: %s\n", strings.Join(parts, "; "))
 	}
 	if len(s.failed) > 0 {
-		fmt.Println("FAILED:")
+		fmt.Fprintln(s.to, "FAILED:")
 	}
 	for _, f := range s.failed {
-		fmt.Printf("  %s\n%s\n", f.test, strings.TrimRight(strings.Join(f.why, ""), "\n"))
+		if len(f.why) > 0 || !slices.ContainsFunc(s.failed, func(g failure) bool { return strings.HasPrefix(g.name, f.name+"/") }) {
+			fmt.Fprintf(s.to, "  %s\n%s", f.name, strings.Join(f.why, ""))
+		}
 	}
 	return missing
 }
