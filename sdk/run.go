@@ -90,8 +90,11 @@ type RetryRun struct {
 
 // RunTask is the body of POST /tasks/{id}/run.
 type RunTask struct {
-	Params json.RawMessage `json:"params,omitempty" doc:"Merged over the task's own parameters for this run."`
-	DryRun bool            `json:"dry_run,omitempty" doc:"Make this run a dry one."`
+	Params  json.RawMessage `json:"params,omitempty" doc:"Merged over the task's own parameters for this run."`
+	DryRun  bool            `json:"dry_run,omitempty" doc:"Make this run a dry one."`
+	Sandbox *string         `json:"sandbox,omitempty" maxLength:"16" doc:"basic, process, filtered or full instead of what the task asks for; an empty text is any. It, clock and seed need the role that ad-hoc runs need."`
+	Clock   json.RawMessage `json:"clock,omitempty" doc:"A time as RFC 3339 instead of the task's own; null is the real clock."`
+	Seed    json.RawMessage `json:"seed,omitempty" doc:"A whole number instead of the task's own; null is real random numbers."`
 }
 
 // JSON marshals v for a field such as Params. It panics on values that JSON cannot express, such as channels.

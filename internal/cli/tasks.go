@@ -125,9 +125,14 @@ func (a *app) tasksCreate() *cobra.Command {
 func (a *app) tasksRun() *cobra.Command {
 	var params paramFlags
 	var wait waitFlags
+	var sandbox sandboxFlags
 	var body sdk.RunTask
-	cmd := a.online("run TASK", "Run a task now and wait for the result", exactly("TASK"),
-		func(ctx context.Context, c *sdk.Client, args []string) error {
+	var cmd *cobra.Command
+	cmd = a.online("run TASK", "Run a task now and wait for the result", exactly("TASK"),
+		func(ctx context.Context, c *sdk.Client, args []string) (err error) {
+			if body.Sandbox, body.Clock, body.Seed, err = sandbox.changes(cmd.Flags().Changed); err != nil {
+				return err
+			}
 			if params.given() {
 				task, err := c.Task(ctx, args[0])
 				if err != nil {
@@ -147,8 +152,12 @@ func (a *app) tasksRun() *cobra.Command {
 			}
 			return a.attend(ctx, c, run, wait)
 		})
+	cmd.Long = `Run a task now and wait for the result.
+
+Parameters are merged over the task's own for this run. --sandbox, --clock and --seed stand in for the task's own, and an empty value for none: that needs the role that running a plugin without a task needs.`
 	params.register(cmd.Flags())
 	wait.register(cmd)
+	sandbox.register(cmd.Flags(), "what the task says")
 	cmd.Flags().BoolVar(&body.DryRun, "dry-run", false, "record what would change something, instead of doing it")
 	return cmd
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/spf13/cobra"
 
@@ -98,34 +97,14 @@ func (e *edit) patch(name, plugin string) (sdk.TaskPatch, error) {
 	if e.given("fuel") {
 		p.Fuel = &w.fuel
 	}
-	if err := e.sandbox(&p); err != nil {
+	var err error
+	if p.Sandbox, p.Clock, p.Seed, err = w.changes(e.given); err != nil {
 		return p, err
 	}
 	if err := e.target(&p); err != nil {
 		return p, err
 	}
 	return p, e.labels(&p)
-}
-
-// sandbox is what the flags say of it; an empty value takes back what was asked for.
-func (e *edit) sandbox(p *sdk.TaskPatch) error {
-	level, clock, seed, err := e.work.sandboxed()
-	if err != nil {
-		return err
-	}
-	if e.given("sandbox") {
-		p.Sandbox = &level
-	}
-	if e.given("clock") {
-		p.Clock = json.RawMessage("null")
-		if !clock.IsZero() {
-			p.Clock = sdk.JSON(clock)
-		}
-	}
-	if e.given("seed") {
-		p.Seed = sdk.JSON(seed)
-	}
-	return nil
 }
 
 // target replaces the whole target when any part of it was given.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"octopus/internal/octopus"
 	"octopus/sdk"
 	"octopus/sdk/spec"
 )
@@ -24,7 +23,7 @@ type workFlags struct {
 	onLost                    string
 	fuel                      int64
 	dryRun                    bool
-	sandbox, clock, seed      string
+	sandboxFlags
 }
 
 func (w *workFlags) register(cmd *cobra.Command) {
@@ -45,9 +44,7 @@ func (w *workFlags) register(cmd *cobra.Command) {
 	f.IntVar(&w.priority, "priority", 0, "higher first")
 	f.BoolVar(&w.dryRun, "dry-run", false, "record what would change something, instead of doing it")
 	f.Int64Var(&w.fuel, "fuel", 0, "how much the plugin may execute, about one unit an instruction (default what the plugin says)")
-	f.StringVar(&w.sandbox, "sandbox", "", "run only where the sandbox is at least basic, process, filtered or full (default anywhere)")
-	f.StringVar(&w.clock, "clock", "", "freeze the plugin's clock, as in 2026-01-01T00:00:00Z; sleeping moves it (default the real one)")
-	f.StringVar(&w.seed, "seed", "", "seed the plugin's random numbers, with a number (default real ones)")
+	w.sandboxFlags.register(f, "")
 }
 
 // targeted returns the target, as its flags imply each other: --agent is mode agent.
@@ -71,25 +68,13 @@ func (w *workFlags) targeted() (sdk.Target, error) {
 	return t, nil
 }
 
-// sandboxed reads what the flags say of the sandbox.
-func (w *workFlags) sandboxed() (level string, clock time.Time, seed *uint64, err error) {
-	if octopus.CheckSandbox(octopus.SandboxLevel(w.sandbox)) != nil {
-		return "", clock, nil, oneOf("sandbox", w.sandbox, "basic", "process", "filtered", "full")
-	}
-	if clock, err = clockOf(w.clock); err != nil {
-		return "", clock, nil, err
-	}
-	seed, err = seedOf(w.seed)
-	return w.sandbox, clock, seed, err
-}
-
 // work resolves the flags for a plugin: it asks the server for the plugin's actions and their schemas.
 func (w *workFlags) work(ctx context.Context, a *app, c *sdk.Client, plugin string) (sdk.Work, error) {
 	target, err := w.targeted()
 	if err != nil {
 		return sdk.Work{}, err
 	}
-	level, clock, seed, err := w.sandboxed()
+	clock, seed, err := w.sandboxed()
 	if err != nil {
 		return sdk.Work{}, err
 	}
@@ -106,7 +91,7 @@ func (w *workFlags) work(ctx context.Context, a *app, c *sdk.Client, plugin stri
 		TimeoutSeconds: w.timeout.Seconds(), DeadlineSeconds: w.deadline.Seconds(),
 		WaitTTLSeconds: w.waitTTL.Seconds(), LostAfterSeconds: w.lostAfter.Seconds(),
 		OnLost: w.onLost, MaxAttempts: w.attempts, Priority: w.priority, DryRun: w.dryRun, Fuel: w.fuel,
-		Sandbox: level, Clock: clock, Seed: seed,
+		Sandbox: w.sandbox, Clock: clock, Seed: seed,
 	}, nil
 }
 

@@ -94,7 +94,7 @@ func (a *API) patchWork(ctx context.Context, w *octopus.Work, p sdk.TaskPatch) e
 	if p.Sandbox != nil {
 		w.Sandbox = octopus.SandboxLevel(*p.Sandbox)
 	}
-	if err := patchRepeat(&w.Repeat, p); err != nil {
+	if err := patchRepeat(&w.Repeat, p.Clock, p.Seed); err != nil {
 		return err
 	}
 	if p.Target != nil {
@@ -133,17 +133,17 @@ func (a *API) patchWork(ctx context.Context, w *octopus.Work, p sdk.TaskPatch) e
 }
 
 // patchRepeat takes over a clock and a seed; null is the real ones.
-func patchRepeat(r *octopus.Repeat, p sdk.TaskPatch) error {
-	if len(p.Clock) > 0 {
+func patchRepeat(r *octopus.Repeat, clock, seed json.RawMessage) error {
+	if len(clock) > 0 {
 		r.Clock = time.Time{}
-		if err := json.Unmarshal(p.Clock, &r.Clock); err != nil {
+		if err := json.Unmarshal(clock, &r.Clock); err != nil {
 			return octopus.InvalidField("/clock", "The clock is a time such as \"2026-01-01T00:00:00Z\", or null for the real one.")
 		}
 		r.Clock = r.Clock.UTC()
 	}
-	if len(p.Seed) > 0 {
+	if len(seed) > 0 {
 		r.Seed = nil
-		if err := json.Unmarshal(p.Seed, &r.Seed); err != nil {
+		if err := json.Unmarshal(seed, &r.Seed); err != nil {
 			return octopus.InvalidField("/seed", "The seed is a whole number from 0 to %d, or null for real random numbers.", uint64(math.MaxUint64))
 		}
 	}

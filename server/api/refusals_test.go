@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"octopus/internal/octopus"
 	"octopus/sdk"
@@ -217,6 +219,60 @@ func TestOwnRuns(t *testing.T) {
 	}
 	if _, err := bob.RetryRun(t.Context(), adhoc.ID, sdk.RetryRun{}); !sdk.IsDenied(err) {
 		t.Errorf("retry of an ad-hoc run: %v", err)
+	}
+}
+
+// TestRunOtherwise: one run of a task has another sandbox, clock and seed where whoever asks may run without a task.
+func TestRunOtherwise(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	seed := uint64(7)
+	work := greet(map[string]any{}).Work
+	work.Sandbox, work.Clock, work.Seed = "process", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), &seed
+	task, err := w.client.CreateTask(t.Context(), sdk.NewTask{Name: "greet", Work: work})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := map[octopus.Role]*sdk.Client{octopus.RoleUser: w.user("uma", octopus.RoleUser), octopus.RoleOperator: w.user("olaf", octopus.RoleOperator)}
+	full, any, null := "full", "", sdk.JSON(nil)
+	for _, tc := range []struct {
+		name string
+		run  sdk.RunTask
+		want octopus.Work
+	}{
+		{"sandbox", sdk.RunTask{Sandbox: &full}, octopus.Work{Sandbox: octopus.SandboxFull, Repeat: octopus.Repeat{Clock: work.Clock, Seed: &seed}}},
+		{"any sandbox", sdk.RunTask{Sandbox: &any}, octopus.Work{Repeat: octopus.Repeat{Clock: work.Clock, Seed: &seed}}},
+		{"clock", sdk.RunTask{Clock: sdk.JSON(work.Clock.AddDate(1, 0, 0))}, octopus.Work{Sandbox: octopus.SandboxProcess, Repeat: octopus.Repeat{Clock: work.Clock.AddDate(1, 0, 0), Seed: &seed}}},
+		{"real", sdk.RunTask{Clock: null, Seed: null}, octopus.Work{Sandbox: octopus.SandboxProcess}},
+	} {
+		for role, client := range clients {
+			run, err := client.RunTask(t.Context(), task.ID, tc.run)
+			if role == octopus.RoleUser {
+				if !sdk.IsDenied(err) || !strings.Contains(err.Error(), "operator") {
+					t.Errorf("%s as %s: %v", tc.name, role, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s as %s: %v", tc.name, role, err)
+			}
+			stored, err := w.store.Run(t.Context(), run.ID)
+			if err != nil || stored.Sandbox != tc.want.Sandbox || !reflect.DeepEqual(stored.Repeat, tc.want.Repeat) {
+				t.Errorf("%s: %v %q %+v", tc.name, err, stored.Sandbox, stored.Repeat)
+			}
+		}
+	}
+	if run, err := clients[octopus.RoleUser].RunTask(t.Context(), task.ID, sdk.RunTask{DryRun: true}); err != nil || !run.DryRun {
+		t.Errorf("as it is: %v", err)
+	}
+	if after, err := w.store.Task(t.Context(), task.ID); err != nil || after.Revision != 1 || after.Sandbox != octopus.SandboxProcess || *after.Seed != seed {
+		t.Errorf("the task was changed: %v %+v", err, after)
+	}
+	for field, body := range map[string]string{"/sandbox": `{"sandbox":"fullest"}`, "/clock": `{"clock":"noon"}`, "/seed": `{"seed":-1}`} {
+		a := w.raw("POST", "/api/v1/tasks/greet/run", body)
+		if a.StatusCode != 422 || len(a.problem.Errors) != 1 || a.problem.Errors[0].Field != field {
+			t.Errorf("%s: %d %s", body, a.StatusCode, a.body)
+		}
 	}
 }
 

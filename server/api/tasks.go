@@ -309,10 +309,7 @@ func (a *API) runTask(ctx context.Context, in *runTaskInput) (*created[sdk.Run],
 	}
 	var changes dispatch.TaskChanges
 	if in.Body != nil {
-		changes.DryRun = in.Body.DryRun
-	}
-	if in.Body != nil && len(in.Body.Params) > 0 {
-		if changes.Params, err = mergePatch(t.Params, in.Body.Params); err != nil {
+		if changes, err = taskChanges(ctx, t, *in.Body); err != nil {
 			return nil, err
 		}
 	}
@@ -320,6 +317,38 @@ func (a *API) runTask(ctx context.Context, in *runTaskInput) (*created[sdk.Run],
 	return a.starting(ctx, key, in.Prefers, func() (octopus.Run, bool, error) {
 		return a.dispatch.RunTask(ctx, t.ID, changes, caller.Username, in.source(), key)
 	})
+}
+
+// taskChanges reads what one run has other than its task. What the sandbox is, the task's editors decide: to run it in
+// another one needs as much as running the plugin without the task.
+func taskChanges(ctx context.Context, t octopus.Task, b sdk.RunTask) (c dispatch.TaskChanges, err error) {
+	c.DryRun = b.DryRun
+	if len(b.Params) > 0 {
+		if c.Params, err = mergePatch(t.Params, b.Params); err != nil {
+			return c, err
+		}
+	}
+	repeats := len(b.Clock) > 0 || len(b.Seed) > 0
+	if b.Sandbox == nil && !repeats {
+		return c, nil
+	}
+	if caller, err := auth.Allow(ctx, auth.RunAdhoc, auth.Object{Kind: "task", ID: t.ID}); err != nil {
+		if octopus.CodeOf(err) != octopus.CodeDenied {
+			return c, err
+		}
+		return c, octopus.Errorf(octopus.CodeDenied, "To run a task with another sandbox, clock or seed than its own needs the role %s, and this is the role %s. Leave them out, or ask an administrator.",
+			auth.LeastRole(auth.RunAdhoc), caller.Role)
+	}
+	if b.Sandbox != nil {
+		level := octopus.SandboxLevel(*b.Sandbox)
+		c.Sandbox = &level
+	}
+	if repeats {
+		repeat := t.Repeat
+		c.Repeat = &repeat
+		err = patchRepeat(c.Repeat, b.Clock, b.Seed)
+	}
+	return c, err
 }
 
 // TaskID turns a task's name in a filter into its id. An id passes unchanged, also of a task that was deleted.

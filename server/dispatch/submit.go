@@ -213,8 +213,25 @@ func orElse[T comparable](value, standard T) T {
 
 // TaskChanges are what one run of a saved task has other than the task. The zero value changes nothing.
 type TaskChanges struct {
-	Params json.RawMessage // nil: the task's own
-	DryRun bool            // or as the task says
+	Params  json.RawMessage       // nil: the task's own
+	DryRun  bool                  // or as the task says
+	Sandbox *octopus.SandboxLevel // nil: the task's own; whoever may not run ad hoc has no say in it
+	Repeat  *octopus.Repeat       // nil: the task's own; the same
+}
+
+// apply returns the work of a task as this run has it.
+func (c TaskChanges) apply(work octopus.Work) octopus.Work {
+	if c.Params != nil {
+		work.Params = c.Params
+	}
+	work.DryRun = work.DryRun || c.DryRun
+	if c.Sandbox != nil {
+		work.Sandbox = *c.Sandbox
+	}
+	if c.Repeat != nil {
+		work.Repeat = *c.Repeat
+	}
+	return work
 }
 
 // RunTask submits a saved task.
@@ -226,12 +243,7 @@ func (d *Dispatcher) RunTask(ctx context.Context, idOrName string, c TaskChanges
 	if !task.Enabled {
 		return octopus.Run{}, false, octopus.Errorf(octopus.CodeConflict, "The task %s is disabled. Enable it to run it.", task.Name)
 	}
-	work := task.Work
-	if c.Params != nil {
-		work.Params = c.Params
-	}
-	work.DryRun = work.DryRun || c.DryRun
-	return d.Submit(ctx, Submission{Work: work, Task: &task, Labels: task.Labels, By: by, Source: source, Key: key})
+	return d.Submit(ctx, Submission{Work: c.apply(task.Work), Task: &task, Labels: task.Labels, By: by, Source: source, Key: key})
 }
 
 // expandAt is how many executions the store inserts with the run; the rest follows in steps.
