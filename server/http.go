@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -12,11 +11,11 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	"octopus/deploy"
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
+	"octopus/server/api"
 )
 
 // Limits on what a peer may send before anybody looks at it.
@@ -45,11 +44,11 @@ func (s *Server) handler() http.Handler {
 // requestIDs names each request, unless a proxy did. The router's own ids would tell this machine's name.
 func requestIDs(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(middleware.RequestIDHeader)
+		id := r.Header.Get("X-Request-Id")
 		if id == "" {
 			id = octopus.NewID("req_", time.Now())
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), middleware.RequestIDKey, id)))
+		next.ServeHTTP(w, r.WithContext(api.WithRequestID(r.Context(), id)))
 	})
 }
 

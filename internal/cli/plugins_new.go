@@ -7,12 +7,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"text/template"
 
 	"github.com/spf13/cobra"
 
@@ -110,24 +110,27 @@ type newReport struct {
 }
 
 // writeScaffold fills a folder and returns the names of its files. The path of a Go module begins with "example",
-// which Go keeps free for this: a plain name could be that of a standard package.
+// which Go keeps free for this: a plain name could be that of a standard package. The templates know two words and no
+// more: text/template calls methods by name, which makes the linker keep all that any type has.
 func writeScaffold(dir, lang, name string) ([]string, error) {
-	templates, err := template.ParseFS(scaffolds, "scaffold/*.tmpl", "scaffold/"+lang+"/*.tmpl")
-	if err != nil {
-		return nil, err
-	}
-	about := struct{ Name, Module string }{name, "example/" + name}
+	fill := strings.NewReplacer("{{.Name}}", name, "{{.Module}}", "example/"+name)
 	contents := map[string]string{}
-	for _, t := range templates.Templates() {
-		var text strings.Builder
-		if err := t.Execute(&text, about); err != nil {
+	for _, folder := range []string{"scaffold", "scaffold/" + lang} {
+		templates, err := fs.Glob(scaffolds, folder+"/*.tmpl")
+		if err != nil {
 			return nil, err
 		}
-		file := strings.TrimSuffix(t.Name(), ".tmpl")
-		if file == "gitignore" { // the dot would hide the template from go:embed
-			file = ".gitignore"
+		for _, t := range templates {
+			text, err := fs.ReadFile(scaffolds, t)
+			if err != nil {
+				return nil, err
+			}
+			file := strings.TrimSuffix(path.Base(t), ".tmpl")
+			if file == "gitignore" { // the dot would hide the template from go:embed
+				file = ".gitignore"
+			}
+			contents[file] = fill.Replace(string(text))
 		}
-		contents[file] = text.String()
 	}
 	for file, source := range sdkFiles[lang] {
 		contents[file] = source()

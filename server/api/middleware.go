@@ -15,7 +15,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	"octopus/internal/octopus"
 	"octopus/server/auth"
@@ -26,11 +25,10 @@ import (
 func (a *API) requestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
-		id := middleware.GetReqID(ctx)
+		id := requestIDOf(ctx)
 		if !plainID(id) {
 			id = octopus.NewID("req_", time.Now())
-			ctx = context.WithValue(ctx, middleware.RequestIDKey, id)
-			r = r.WithContext(ctx)
+			r = r.WithContext(WithRequestID(ctx, id))
 		}
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set("Cache-Control", "no-store")
@@ -42,7 +40,19 @@ func plainID(id string) bool {
 	return id != "" && len(id) <= 128 && !strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
-func requestIDOf(ctx context.Context) string { return middleware.GetReqID(ctx) }
+type requestIDKey struct{}
+
+// WithRequestID gives a request the id that [API] answers with, in X-Request-Id and in errors, where it is short and
+// plain.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+// requestIDOf is "" where the request has none.
+func requestIDOf(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
 
 // sameOrigin refuses requests that change something, come with a browser's cookie, and from another site.
 // Requests with a token carry their proof themselves: no other site's page can make a browser send it.
