@@ -32,7 +32,7 @@ func (s *Server) PrepareDev(ctx context.Context) (DevAccess, error) {
 		return DevAccess{}, err
 	}
 	subject := auth.Subject{UserID: user.ID, Username: user.Username, Role: user.Role, Kind: "local"}
-	if err := s.revokeDevTokens(ctx, subject); err != nil {
+	if err := s.dropDevTokens(ctx, subject); err != nil {
 		return DevAccess{}, err
 	}
 	access := DevAccess{URL: s.url}
@@ -66,7 +66,7 @@ func (s *Server) devUser(ctx context.Context) (octopus.User, error) {
 // devTokenName marks the tokens of "octopus dev", so that each start replaces those of the one before.
 const devTokenName = "octopus dev"
 
-func (s *Server) revokeDevTokens(ctx context.Context, subject auth.Subject) error {
+func (s *Server) dropDevTokens(ctx context.Context, subject auth.Subject) error {
 	tokens, err := s.auth.MyTokens(ctx, subject)
 	if err != nil {
 		return fmt.Errorf("API tokens: %w", err)
@@ -77,6 +77,18 @@ func (s *Server) revokeDevTokens(ctx context.Context, subject auth.Subject) erro
 		}
 		if err := s.auth.RevokeToken(ctx, subject, t.ID); err != nil {
 			return fmt.Errorf("old API token: %w", err)
+		}
+	}
+	joins, err := s.store.JoinTokens(ctx)
+	if err != nil {
+		return fmt.Errorf("join tokens: %w", err)
+	}
+	for _, t := range joins {
+		if t.Name != devTokenName || t.CreatedBy != subject.Username {
+			continue
+		}
+		if err := s.store.RemoveJoinToken(ctx, t.ID); err != nil {
+			return fmt.Errorf("old join token: %w", err)
 		}
 	}
 	return nil

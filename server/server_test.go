@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"octopus/internal/octopus"
 	"octopus/sdk"
+	"octopus/server/auth"
 )
 
 // quiet is a server configuration for tests: a free port, a folder of its own, no log.
@@ -108,6 +110,10 @@ func TestDevelopmentServer(t *testing.T) {
 	}
 	if _, err := api.Me(t.Context()); err == nil {
 		t.Error("the token of an earlier start still works")
+	}
+	tokens, err := s.store.JoinTokens(t.Context())
+	if err != nil || len(tokens) != 1 || !bytes.Equal(tokens[0].Hash, auth.HashSecret(again.JoinToken)) {
+		t.Errorf("join tokens after the second start: %v %+v", err, tokens)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"octopus/internal/version"
 	"octopus/server/store"
 )
 
@@ -49,7 +50,7 @@ func elapsed(from, to time.Time) time.Duration {
 
 // renew renews the lease and reports whether it could.
 func (s *Server) renew(ctx context.Context) bool {
-	me := store.Server{ID: s.id, URL: s.url, StartedAt: s.started, Agents: s.dispatch.Online()}
+	me := store.Server{ID: s.id, URL: s.url, Version: version.Version, StartedAt: s.started, Agents: s.dispatch.Online()}
 	if err := s.store.RenewServer(ctx, me); err != nil {
 		if ctx.Err() == nil {
 			s.cfg.Log.Error("server lease not renewed", "error", err)

@@ -48,3 +48,12 @@ func (s *Store) RevokeJoinToken(ctx context.Context, id string) error {
 		return s.fail("join token", err)
 	})
 }
+
+// RemoveJoinToken deletes a token as if it had never been. Agents that used it stay.
+func (s *Store) RemoveJoinToken(ctx context.Context, id string) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec("DELETE FROM join_tokens WHERE id = ?", id)
+		t.hint("agents", "")
+		return s.fail("join token", err)
+	})
+}

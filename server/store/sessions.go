@@ -62,7 +62,7 @@ func (s *Store) CloseSession(ctx context.Context, agentID string, epoch int64, c
 }
 
 // CloseServerSessions ends all sessions of a server that are open in the database: at its start, when none can
-// be. It returns how many there were.
+// be. It returns how many there were. With SQLite, where no other server looks for it, the server is forgotten.
 func (s *Store) CloseServerSessions(ctx context.Context, serverID, cause string) (int, error) {
 	var n int64
 	err := s.write(ctx, func(t *tx) (err error) {
@@ -70,6 +70,9 @@ func (s *Store) CloseServerSessions(ctx context.Context, serverID, cause string)
 		if n, err = t.exec("UPDATE agents SET server_id = '', disconnected_at = ? WHERE server_id <> '' AND server_id = ?", now, serverID); err == nil {
 			_, err = t.exec("UPDATE agent_sessions SET disconnected_at = ?, cause = ? WHERE disconnected_at = 0 AND server_id = ?",
 				now, shorten(cause, maxMessage), serverID)
+		}
+		if err == nil && s.Dialect() == "sqlite" {
+			_, err = t.exec("DELETE FROM servers WHERE id = ?", serverID)
 		}
 		if n > 0 {
 			t.hint("agents", "")

@@ -40,6 +40,13 @@ func testEnrol(t *testing.T, s *store.Store) {
 	if len(tokens) != 3 || tokens[2].Uses != 2 || tokens[0].RevokedAt.IsZero() {
 		t.Fatalf("tokens %+v", tokens)
 	}
+	check(t, s.RemoveJoinToken(t.Context(), tokens[0].ID))
+	check(t, s.RemoveJoinToken(t.Context(), tokens[0].ID))
+	left, err := s.JoinTokens(t.Context())
+	check(t, err)
+	if len(left) != 2 || left[0].ID != tokens[1].ID || left[1].ID != tokens[2].ID {
+		t.Fatalf("left %+v", left)
+	}
 	_, err = s.UpdateAgent(t.Context(), first.ID, func(a *octopus.Agent) error { a.Revoked = true; return nil })
 	check(t, err)
 	a.PublicKey = []byte("key 1")
@@ -93,6 +100,9 @@ func testAgentSessions(t *testing.T, s *store.Store) {
 	n, err := s.CloseServerSessions(t.Context(), "srv_1", "server restarted")
 	check(t, err)
 	equal(t, "closed", n, 1)
+	servers, err := s.Servers(t.Context())
+	check(t, err)
+	equal(t, "the server is forgotten where it was the only one", len(servers) == 0, s.Dialect() == "sqlite")
 	stored, err := s.Agent(t.Context(), a.ID)
 	check(t, err)
 	if stored.Connected || stored.LastSeen.IsZero() || stored.SessionEpoch != 3 || stored.LastRefusal != "" {
