@@ -55,7 +55,7 @@ func agentProcess(server, data string) int {
 }
 
 // wait is how long a test waits for what must happen.
-const wait = 20 * time.Second
+const wait = 2 * time.Minute
 
 // hub is a server that speaks internal/wire and does what a test says.
 type hub struct {
@@ -280,7 +280,7 @@ func offer(digest string) *wire.Offer {
 	return &wire.Offer{
 		OfferSeq: 1, Execution: octopus.NewID(octopus.PrefixExecution, time.Now()), Run: octopus.NewID(octopus.PrefixRun, time.Now()),
 		Task: octopus.NewID(octopus.PrefixTask, time.Now()), Attempt: 1, Fence: 1, Plugin: "probe", PluginVersion: "1.0.0",
-		Digest: digest, Action: "run", MemoryBytes: 16 << 20, StdoutBytes: 4 << 20, TimeoutMS: 30_000, LostAfterMS: 90_000,
+		Digest: digest, Action: "run", MemoryBytes: 16 << 20, StdoutBytes: 4 << 20, TimeoutMS: 120_000, LostAfterMS: 300_000,
 		OnLost: octopus.OnLostFail,
 	}
 }

@@ -11,14 +11,17 @@ import (
 // noteModules remembers modules to be fetched, as many as the cache keeps: more would drive out those before them. What
 // finds no room is fetched when it is needed.
 func (a *Agent) noteModules(list []wire.Module) {
+	a.status.prepare(len(list)) // at once: nobody may take a part of the list for all of it
 	room := a.modules.Max()
-	for _, m := range list {
+	for i, m := range list {
 		if room -= m.Size; room < 0 {
+			a.status.prepare(i - len(list))
 			return
 		}
 		select {
 		case a.fetches <- m:
 		default:
+			a.status.prepare(i - len(list))
 			return
 		}
 	}
@@ -36,27 +39,33 @@ func (a *Agent) prefetch(ctx context.Context) {
 		if !a.status.untilIdle(ctx) {
 			return
 		}
-		if !a.policy.AllowsPlugin(m.Plugin) {
-			continue
-		}
-		memory := m.Memory
-		if memory == 0 {
-			memory = wasmplugins.DefaultMemory
-		}
-		start := time.Now()
-		a.begun.Add(1)
-		_, err := a.modules.Ensure(ctx, m.Digest)
-		if err == nil {
-			_, err = a.pool.PrepareAhead(ctx, m.Digest, memory, m.Fuel)
-		}
-		a.begun.Add(1)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			a.config.Log.Warn("prefetch", "plugin", m.Plugin, "version", m.Version, "err", err)
-			continue
-		}
-		a.config.Log.Debug("prefetched", "plugin", m.Plugin, "version", m.Version, "took", time.Since(start).Round(time.Millisecond).String())
+		a.status.prepared(a.prepare(ctx, m))
 	}
+}
+
+// prepare downloads and compiles one module, where the policy allows its plugin.
+func (a *Agent) prepare(ctx context.Context, m wire.Module) (ok bool) {
+	if !a.policy.AllowsPlugin(m.Plugin) {
+		return false
+	}
+	memory := m.Memory
+	if memory == 0 {
+		memory = wasmplugins.DefaultMemory
+	}
+	start := time.Now()
+	a.begun.Add(1)
+	defer a.begun.Add(1)
+	_, err := a.modules.Ensure(ctx, m.Digest)
+	if err == nil {
+		_, err = a.pool.PrepareAhead(ctx, m.Digest, memory, m.Fuel)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case err != nil:
+		a.config.Log.Warn("prefetch", "plugin", m.Plugin, "version", m.Version, "err", err)
+		return false
+	}
+	a.config.Log.Debug("prefetched", "plugin", m.Plugin, "version", m.Version, "took", time.Since(start).Round(time.Millisecond).String())
+	return true
 }

@@ -45,7 +45,11 @@ type Report struct {
 	Scripts        bool      `json:"allow_scripts,omitempty"`
 	Executions     []Current `json:"executions,omitempty"`
 	PendingSend    int       `json:"pending_results,omitempty"` // results that the server does not have yet
-	UpdatedAt      time.Time `json:"updated_at,omitzero"`
+	// Prepared is how many modules it fetched and compiled ahead since it started, Preparing how many of those that the
+	// server named are still to be looked at.
+	Prepared  int       `json:"prepared,omitempty"`
+	Preparing int       `json:"preparing,omitempty"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
 // Current is an execution that the agent holds.
@@ -75,7 +79,7 @@ func Status(dataDir string) (Report, error) {
 	if r.Running = locked(dataDir); r.Running {
 		return r, nil
 	}
-	r.PID, r.Executions, r.Free = 0, nil, 0
+	r.PID, r.Executions, r.Free, r.Preparing = 0, nil, 0, 0
 	if r.Connected {
 		r.Connected, r.LastError = false, "the agent is not running"
 	}
@@ -141,6 +145,25 @@ func (s *statusFile) offline(reason string) {
 		s.report.Since = time.Now().UTC()
 	}
 	s.report.Connected, s.report.LastError = false, reason
+	s.mu.Unlock()
+	s.touch()
+}
+
+// prepare notes that so many more modules are to be prepared, fewer where it is negative.
+func (s *statusFile) prepare(more int) {
+	s.mu.Lock()
+	s.report.Preparing += more
+	s.mu.Unlock()
+	s.touch()
+}
+
+// prepared notes what became of one of them.
+func (s *statusFile) prepared(ok bool) {
+	s.mu.Lock()
+	s.report.Preparing--
+	if ok {
+		s.report.Prepared++
+	}
 	s.mu.Unlock()
 	s.touch()
 }

@@ -1,10 +1,14 @@
 package e2e_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"octopus/e2e/harness"
 	"octopus/sdk"
@@ -16,7 +20,7 @@ func TestServerKilledMidRun(t *testing.T) {
 	w := harness.New(t)
 	w.Agent("web-01")
 	address := w.Address
-	run := w.Running(echo(map[string]any{"message": "survivor", "delay_seconds": 3, "log_lines": 30}))
+	run := w.Running(echo(map[string]any{"message": "survivor", "delay_seconds": 15, "log_lines": 150}))
 	w.Server.Kill()
 	w.StartServer(address)
 	got := w.Ended(run.ID)
@@ -31,10 +35,18 @@ func TestAgentKilledMidRun(t *testing.T) {
 	t.Parallel()
 	w := harness.New(t)
 	first := w.Agent("web-01")
-	slow := echo(map[string]any{"message": "slow", "delay_seconds": 5, "log_lines": 50})
-	lost := w.Running(slow)
-	slow.OnLost, slow.MaxAttempts = "retry", 2
-	retried := w.Running(slow)
+	lost := w.Running(echo(map[string]any{"message": "slow", "delay_seconds": 800, "log_lines": 8000}))
+	arrived, url := holdsFirst(t)
+	retried, err := w.Client.StartRun(t.Context(), sdk.StartRun{Work: sdk.Work{
+		Plugin: "http-check", Action: "check", Params: sdk.JSON(map[string]any{"url": url}), OnLost: "retry", MaxAttempts: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-arrived:
+	case <-time.After(harness.Patience):
+		t.Fatal("the first attempt asked nobody")
+	}
 	first.Kill()
 	w.Agent("web-01")
 
@@ -44,6 +56,20 @@ func TestAgentKilledMidRun(t *testing.T) {
 	if x := w.Ended(retried.ID).Executions[0]; x.Status != "succeeded" || x.Attempt != 2 {
 		t.Errorf("ended as %s after %d attempts: %+v", x.Status, x.Attempt, x.Reason)
 	}
+}
+
+// holdsFirst is a site that never answers its first visitor, and says when that one has come; the others it answers at once.
+func holdsFirst(t *testing.T) (arrived <-chan struct{}, url string) {
+	t.Helper()
+	came, visits := make(chan struct{}), new(atomic.Int64)
+	site := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if visits.Add(1) == 1 {
+			close(came)
+			<-r.Context().Done() // it has gone
+		}
+	}))
+	t.Cleanup(site.Close)
+	return came, site.URL
 }
 
 // TestJoinTokens refuses a wrong token with the server's sentence.
@@ -85,8 +111,8 @@ func TestTwoMachinesOneKey(t *testing.T) {
 func TestAgentStopsCleanly(t *testing.T) {
 	t.Parallel()
 	w := harness.New(t)
-	p := w.Agent("web-01")
-	run := w.Running(echo(map[string]any{"message": "finish me", "delay_seconds": 2, "log_lines": 10}))
+	p := w.Agent("web-01", "--stop-grace", "3m")
+	run := w.Running(echo(map[string]any{"message": "finish me", "delay_seconds": 12, "log_lines": 60}))
 	if code := p.Stop(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

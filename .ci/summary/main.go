@@ -40,17 +40,25 @@ func main() {
 
 	cmd := exec.Command("go", append([]string{"test", "-json"}, os.Args[1:]...)...)
 	cmd.Stderr = os.Stderr
+	shared, err := os.MkdirTemp("", "octopus-tests-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	cmd.Env = append(os.Environ(), "OCTOPUS_TEST_SHARED="+shared) // see e2e/harness
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
 	}
 	if err != nil {
+		os.RemoveAll(shared)
 		fmt.Fprintln(os.Stderr, "go test:", err)
 		os.Exit(1)
 	}
 	s := newSummary(os.Stdout)
 	s.read(out)
 	err = cmd.Wait()
+	os.RemoveAll(shared)
 	missing := s.print()
 	if err != nil || missing && os.Getenv("OCTOPUS_CI") == "1" {
 		os.Exit(1)

@@ -176,7 +176,7 @@ func TestStepsNameTheFault(t *testing.T) {
 		defer c.Close()
 		for _, step := range c.Steps() {
 			names = append(names, step.Name)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			_, err := step.Do(ctx)
 			cancel()
 			if err != nil {

@@ -150,7 +150,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	beat(t, p, 2)
 	beat(t, p, 3)
 	all := func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == 3 }
-	deadline, look := time.After(10*time.Second), time.NewTicker(5*time.Millisecond)
+	deadline, look := time.After(time.Minute), time.NewTicker(5*time.Millisecond)
 	defer look.Stop()
 	for !all() {
 		select {

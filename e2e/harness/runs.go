@@ -36,7 +36,9 @@ func (w *World) Running(start sdk.StartRun) (run sdk.Run) {
 		w.t.Fatal(err)
 	}
 	w.Until(fmt.Sprintf("run %s is running", started.ID), func(ctx context.Context) bool {
-		run, err = w.Client.Run(ctx, started.ID)
+		if run, err = w.Client.Run(ctx, started.ID); err == nil && run.Ended() {
+			w.t.Fatalf("run %s had ended as %s before it was seen to run", started.ID, run.Status)
+		}
 		return err == nil && len(run.Executions) > 0 && run.Executions[0].Status == "running" && run.Executions[0].LogSeq > 0
 	})
 	return run

@@ -119,7 +119,7 @@ func (w *World) Agent(name string, flags ...string) *Process {
 // StartAgent starts an agent without waiting for it.
 func (w *World) StartAgent(name string, flags ...string) *Process {
 	w.t.Helper()
-	seed(w.t, filepath.Join(w.Folder, "agent-"+name))
+	Seed(w.t, filepath.Join(w.Folder, "agent-"+name))
 	args := append([]string{"agent", "--server", w.URL, "--token", w.Admin.JoinToken, "--name", name,
 		"--data", filepath.Join(w.Folder, "agent-"+name)}, flags...)
 	return Start(w.t, name, w.Folder, args...)
@@ -137,14 +137,14 @@ func (w *World) Online(name string) {
 // Until polls a condition that the server will make true, and fails the test when it does not.
 func (w *World) Until(what string, condition func(context.Context) bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), Patience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !condition(ctx) {
 		select {
 		case <-ctx.Done():
-			w.t.Fatalf("not within %s: %s", patience, what)
+			w.t.Fatalf("not within %s: %s", Patience, what)
 		case <-tick.C:
 		}
 	}

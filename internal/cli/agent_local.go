@@ -98,6 +98,9 @@ func reportTable(t *tabwriter.Writer, r agent.Report) {
 	if r.PendingSend > 0 {
 		row(t, "Results", fmt.Sprintf("%d wait for the server", r.PendingSend))
 	}
+	if r.Preparing > 0 {
+		row(t, "Plugins", fmt.Sprintf("%d prepared ahead, %d to come", r.Prepared, r.Preparing))
+	}
 	for _, x := range r.Executions {
 		row(t, "Runs", fmt.Sprintf("%s %s %s, %s since %s", x.Execution, x.Plugin, x.Action, x.Phase, x.Since.Local().Format(time.TimeOnly)))
 	}
