@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -30,6 +31,10 @@ func (a *API) readBody(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	if r.Body == nil || r.Body == http.NoBody {
 		next(ctx)
+		return
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		a.refuseBody(ctx, newProblem(http.StatusUnsupportedMediaType, octopus.CodeMalformed, "The body must not be compressed: send it as it is, without Content-Encoding."))
 		return
 	}
 	limit, timeout := ctx.Operation().MaxBodyBytes, bodyTimeout

@@ -98,6 +98,9 @@ func (a *API) patchWork(ctx context.Context, w *octopus.Work, p sdk.TaskPatch) e
 		return err
 	}
 	if p.Target != nil {
+		if err := checkTarget(*p.Target); err != nil {
+			return err
+		}
 		w.Target = fromTarget(*p.Target)
 	}
 	if p.OnLost != nil {

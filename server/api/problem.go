@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,6 +73,7 @@ func newProblem(status int, code octopus.Code, detail string) *problem {
 func (a *API) toProblem(ctx context.Context, err error) *problem {
 	var done *problem
 	if errors.As(err, &done) {
+		done.RequestID = cmp.Or(done.RequestID, requestIDOf(ctx))
 		return done
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -180,12 +183,36 @@ func fieldProblem(location, message string) sdk.FieldProblem {
 	if where != "body" {
 		return sdk.FieldProblem{Field: rest, Message: plainly(message)}
 	}
+	if strings.HasPrefix(message, "json: ") || strings.HasPrefix(message, "parsing time ") {
+		return unreadable(message)
+	}
 	field := pointer(rest)
 	if name, ok := strings.CutPrefix(message, "expected required property "); ok {
 		name, _, _ = strings.Cut(name, " ")
 		return sdk.FieldProblem{Field: field + "/" + name, Message: "is required"}
 	}
 	return sdk.FieldProblem{Field: field, Message: plainly(message)}
+}
+
+// tooWide is what encoding/json says of a number for which its field has no room.
+var tooWide = regexp.MustCompile(`^json: cannot unmarshal number \S* into Go struct field (\S+) of type (u?int)`)
+
+// unreadable says what fits the schema and still cannot be read, without the words of Go and without the value.
+func unreadable(message string) sdk.FieldProblem {
+	found := tooWide.FindStringSubmatch(message)
+	if found == nil {
+		return sdk.FieldProblem{Message: "has a value that cannot be read"}
+	}
+	var field strings.Builder
+	for _, part := range strings.Split(found[1], ".") {
+		if part != "" && strings.ToLower(part) == part { // structs and what they embed are capitalised
+			field.WriteString("/" + part)
+		}
+	}
+	if found[2] == "uint" {
+		return sdk.FieldProblem{Field: field.String(), Message: fmt.Sprintf("must be a whole number from 0 to %d", uint64(math.MaxUint64))}
+	}
+	return sdk.FieldProblem{Field: field.String(), Message: fmt.Sprintf("must be a whole number of at most %d", int64(math.MaxInt64))}
 }
 
 // words say what huma's checks found. Where a value follows, it stands in the schema, not in the request.

@@ -71,6 +71,11 @@ func refusedRuns() []refusal {
 		{"unknown nested field", "POST", "/runs", `{"plugin":"hello","action":"greet","target":{"mod":"all"}}`, nil, 422, "invalid", "/target/mod", ""},
 		{"bad mode", "POST", "/runs", `{"plugin":"hello","action":"greet","target":{"mode":"` + secret + `"}}`, nil, 422, "invalid", "/target/mode", "any, all, agent"},
 		{"bad selector", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"selector":"a in ("}}`, nil, 422, "invalid", "/target/selector", ""},
+		{"an agent of no mode", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"agent":"web-01"}}`, nil, 422, "invalid", "/target/agent", "mode agent"},
+		{"an agent and all", "POST", "/tasks", `{"name":"x","plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"mode":"all","agent":"web-01"}}`, nil, 422, "invalid", "/target/agent", "mode agent"},
+		{"seed without room", "POST", "/runs", `{"plugin":"hello","action":"greet","seed":18446744073709551616}`, nil, 422, "invalid", "/seed", "/seed: must be a whole number from 0 to 18446744073709551615."},
+		{"fuel without room", "POST", "/runs", `{"plugin":"hello","action":"greet","fuel":9223372036854775808}`, nil, 422, "invalid", "/fuel", "/fuel: must be a whole number of at most 9223372036854775807."},
+		{"count without room", "POST", "/runs", `{"plugin":"hello","action":"greet","target":{"count":1e30}}`, nil, 422, "invalid", "/target/count", ""},
 		{"unknown agent", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"mode":"agent","agent":"nobody"}}`, nil, 404, "not_found", "/target/agent", "nobody"},
 		{"negative timeout", "POST", "/runs", `{"plugin":"hello","action":"greet","timeout_seconds":-1}`, nil, 422, "invalid", "/timeout_seconds", "/timeout_seconds: must be at least 0."},
 		{"endless timeout", "POST", "/runs", `{"plugin":"hello","action":"greet","timeout_seconds":1e12}`, nil, 422, "invalid", "/timeout_seconds", "must be at most 2592000."},
@@ -90,6 +95,7 @@ func refusedBodies() []refusal {
 		{"deep nesting", "POST", "/runs", strings.Repeat(`{"plugin":`, 200) + "1" + strings.Repeat("}", 200), nil, 400, "malformed", "", "nested"},
 		{"no body", "POST", "/runs", ``, nil, 400, "malformed", "", "body is required"},
 		{"giant body", "POST", "/runs", giant, nil, 413, "too_large", "", "1024 KiB"},
+		{"compressed", "POST", "/runs", "\x1f\x8b\x08", []string{"Content-Encoding", "gzip"}, 415, "malformed", "", "must not be compressed"},
 		{"not JSON at all", "POST", "/runs", `plugin=hello`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "malformed", "", "application/json"},
 	}
 }
@@ -98,6 +104,7 @@ func refusedBodies() []refusal {
 func refusedQueries() []refusal {
 	return []refusal{
 		{"bad cursor", "GET", "/runs?cursor=" + secret, ``, nil, 422, "invalid", "cursor", "cursor"},
+		{"empty cursor", "GET", "/runs?cursor=e30", ``, nil, 422, "invalid", "cursor", "cursor"},
 		{"bad limit", "GET", "/runs?limit=501", ``, nil, 422, "invalid", "limit", "limit: must be at most 500."},
 		{"no number", "GET", "/runs?limit=many", ``, nil, 422, "invalid", "limit", "limit: must be of type integer."},
 		{"bad status", "GET", "/executions?status=failed,broken", ``, nil, 422, "invalid", "status", "timed_out"},

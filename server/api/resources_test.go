@@ -261,6 +261,11 @@ func TestSystem(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 		}
 	}
+	for _, path := range []string{"/healthz", "/readyz", "/api/v1/healthz", "/api/v1/readyz"} {
+		if a := w.raw("HEAD", path, "", "Authorization", ""); a.StatusCode != 200 || a.body != "" {
+			t.Errorf("HEAD %s: %d %q", path, a.StatusCode, a.body)
+		}
+	}
 }
 
 // asks changes what a task asks of its sandbox, and takes it back.

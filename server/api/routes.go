@@ -160,6 +160,9 @@ func (a *API) plain(r chi.Router, h huma.API) {
 		r.Get(base+"/healthz", a.healthz)
 		r.Get(base+"/readyz", a.readyz)
 		r.Get(base+"/openapi.json", a.openAPI(h))
+		for path, handle := range map[string]http.HandlerFunc{"/healthz": a.healthz, "/readyz": a.readyz} {
+			r.Head(base+path, handle) // what many a watcher asks
+		}
 	}
 }
 

@@ -120,6 +120,9 @@ func (a *API) createTask(ctx context.Context, in *createTaskInput) (*created[sdk
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTarget(in.Body.Target); err != nil {
+		return nil, err
+	}
 	caller, _ := auth.FromContext(ctx)
 	now, b := a.now(), in.Body
 	t := octopus.Task{
@@ -197,6 +200,14 @@ func (a *API) checkOnLost(ctx context.Context, v octopus.PluginVersion, w octopu
 	}
 	if action, _ := m.Action(w.Action); !action.Idempotent {
 		return octopus.InvalidField("/on_lost", "%s does not say that %s is idempotent, so it cannot be started again after a lost agent. Use on_lost fail.", v.Plugin, w.Action)
+	}
+	return nil
+}
+
+// checkTarget refuses a target that names an agent and would run elsewhere.
+func checkTarget(t sdk.Target) error {
+	if t.Agent != "" && t.Mode != string(octopus.TargetAgent) {
+		return octopus.InvalidField("/target/agent", "Only a target of mode agent names one: set the mode to agent, or leave the agent out.")
 	}
 	return nil
 }

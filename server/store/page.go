@@ -51,7 +51,7 @@ func (p Page) key() (c cursor, err error) {
 	if err == nil {
 		err = json.Unmarshal(raw, &c)
 	}
-	if err != nil || strings.ContainsRune(c.Key, 0) {
+	if err != nil || c.Key == "" || strings.ContainsRune(c.Key, 0) {
 		return c, octopus.InvalidField("cursor", "This cursor is not one of ours. Leave it out to start at the first page.")
 	}
 	return c, nil

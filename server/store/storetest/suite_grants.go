@@ -51,7 +51,7 @@ func testGrantList(t *testing.T, s *store.Store) {
 	}
 	kept := store.GrantFilter{Keep: func(v *octopus.PluginVersion) bool { return v.Version >= "1.5" }}
 	equal(t, "kept", names(kept, 2, false), "echo 1.5.0, echo 1.6.0, notify 2.0.0")
-	for _, bad := range []store.Page{{Cursor: "!"}, {Cursor: "eyJrIjoieCJ9"}, {Cursor: "eyJrIjoieCB5In0"}} {
+	for _, bad := range []store.Page{{Cursor: "!"}, {Cursor: "e30"}, {Cursor: "bnVsbA"}, {Cursor: "eyJrIjoieCJ9"}, {Cursor: "eyJrIjoieCB5In0"}} {
 		_, _, err := s.GrantedVersions(ctx, store.GrantFilter{}, bad)
 		wantCode(t, err, octopus.CodeInvalid)
 		_, _, err = s.VersionAgents(ctx, octopus.PluginVersion{}, bad)
