@@ -540,6 +540,12 @@ export class Context {
     content(q, "body", "body_base64", data);
     return this.call("artifact.put", q).found;
   }
+  /** Goes on with a file that artifactPut began, or begins one, so that it may be larger than one call. */
+  artifactAppend(name: string, data: Uint8Array): bool {
+    const q = Json.object().set("name", Json.string(name)).set("append", Json.bool(true));
+    content(q, "body", "body_base64", data);
+    return this.call("artifact.put", q).found;
+  }
 
   /** A response for the last host call that failed: 403 denied, 504 timeout, 499 cancelled, 400, 501, else 502. */
   failWith(message: string): Response {

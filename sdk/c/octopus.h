@@ -754,6 +754,14 @@ OCTOPUS_API bool octopus_artifact_put(octopus *o, const char *name, const char *
     return octopus_call(o, "artifact.put", q) != NULL;
 }
 
+/* octopus_artifact_append goes on with a file that octopus_artifact_put began, or begins one, so that it may be larger than one call. */
+OCTOPUS_API bool octopus_artifact_append(octopus *o, const char *name, const void *data, size_t size) {
+    octopus_json *q = octopus_named("name", name);
+    octopus_set(q, "append", octopus_bool(true));
+    octopus_content(q, "body", "body_base64", data, size);
+    return octopus_call(o, "artifact.put", q) != NULL;
+}
+
 /* ---- The response ---- */
 
 OCTOPUS_API void octopus_answer(octopus *o, int status, const char *message) {

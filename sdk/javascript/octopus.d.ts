@@ -139,8 +139,8 @@ export interface Octopus {
   cache: { get(name: string): Promise<any | undefined>; set(name: string, value: any, ttl?: number): Promise<void> };
   /** Needs the capability secrets, with expose: value. */
   secret: { get(name: string): Promise<string> };
-  /** Keeps a file with the execution. */
-  artifact: { put(name: string, content: Data, type?: string): Promise<any> };
+  /** Keeps a file with the execution. append goes on with one that put began, or begins one, so that it may be larger than one call. */
+  artifact: { put(name: string, content: Data, type?: string): Promise<any>; append(name: string, content: Data): Promise<any> };
   /** Both need the capability net. */
   tcp: { probe(request: { host: string; port: number; timeout_seconds?: number; tls?: boolean; server_name?: string }): Promise<any> };
   dns: { lookup(name: string, type?: string): Promise<any> };

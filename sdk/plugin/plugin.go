@@ -700,12 +700,23 @@ func (c *Context) SecretGet(name string) (string, error) {
 // ArtifactPut keeps a file with the execution, whatever becomes of it. The
 // content type may be empty.
 func (c *Context) ArtifactPut(name, contentType string, content []byte) error {
+	return c.artifact(name, contentType, content, false)
+}
+
+// ArtifactAppend goes on with a file that ArtifactPut began, or begins one, so
+// that it may be larger than one call.
+func (c *Context) ArtifactAppend(name string, content []byte) error {
+	return c.artifact(name, "", content, true)
+}
+
+func (c *Context) artifact(name, contentType string, content []byte, more bool) error {
 	q := struct {
 		Name        string `json:"name"`
 		ContentType string `json:"content_type,omitempty"`
 		Body        string `json:"body,omitempty"`
 		BodyBase64  []byte `json:"body_base64,omitempty"`
-	}{Name: name, ContentType: contentType}
+		Append      bool   `json:"append,omitempty"`
+	}{Name: name, ContentType: contentType, Append: more}
 	if utf8.Valid(content) {
 		q.Body = string(content)
 	} else {

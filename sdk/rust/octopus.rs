@@ -691,6 +691,13 @@ impl Context {
         content(&mut q, "body", "body_base64", data);
         self.call("artifact.put", &q).map(|_| ())
     }
+
+    /// Goes on with a file that artifact_put began, or begins one, so that it may be larger than one call.
+    pub fn artifact_append(&self, name: &str, data: &[u8]) -> Result<(), HostError> {
+        let mut q = Json::object().with("name", name).with("append", true);
+        content(&mut q, "body", "body_base64", data);
+        self.call("artifact.put", &q).map(|_| ())
+    }
 }
 
 /// Puts text as it is, and other bytes as base64.

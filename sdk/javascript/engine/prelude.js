@@ -196,6 +196,7 @@
     artifact: Object.freeze({
       put: async (name, content, type) =>
         call("artifact.put", { name, ...(type === undefined ? {} : { content_type: type }), ...payload(content) }),
+      append: async (name, content) => call("artifact.put", { name, append: true, ...payload(content) }),
     }),
     tcp: Object.freeze({ probe: async (request) => call("tcp.probe", request) }),
     dns: Object.freeze({ lookup: async (name, type) => call("dns.lookup", typeof name === "object" ? name : { name, type }) }),

@@ -50,7 +50,8 @@ function binary(values: u8[]): Uint8Array {
 }
 
 function artifact(ctx: Context): Response {
-  if (ctx.artifactPut("note.txt", bytes("hä"), "text/plain") && ctx.artifactPut("raw.bin", binary([0xff, 0, 1]))) return ok("Put.");
+  const put = ctx.artifactPut("note.txt", bytes("hä"), "text/plain") && ctx.artifactPut("raw.bin", binary([0xff, 0, 1]));
+  if (put && ctx.artifactAppend("raw.bin", bytes("more"))) return ok("Put.");
   return ctx.failWith("Not put: " + ctx.error.message);
 }
 

@@ -75,7 +75,8 @@ static void secret(octopus *o) {
 }
 
 static void artifact(octopus *o) {
-    if (octopus_artifact_put(o, "note.txt", "text/plain", "h\xc3\xa4", 3) && octopus_artifact_put(o, "raw.bin", NULL, "\xff\0\1", 3))
+    if (octopus_artifact_put(o, "note.txt", "text/plain", "h\xc3\xa4", 3) && octopus_artifact_put(o, "raw.bin", NULL, "\xff\0\1", 3) &&
+        octopus_artifact_append(o, "raw.bin", "more", 4))
         octopus_ok(o, "Put.");
     else
         octopus_fail_with(o, "Not put: %s", o->error.message);

@@ -100,6 +100,9 @@ func artifact(ctx *plugin.Context) plugin.Response {
 	if err == nil {
 		err = ctx.ArtifactPut("raw.bin", "", []byte{0xff, 0, 1})
 	}
+	if err == nil {
+		err = ctx.ArtifactAppend("raw.bin", []byte("more"))
+	}
 	if err != nil {
 		return plugin.FailWith(err, "Not put: %v", err)
 	}

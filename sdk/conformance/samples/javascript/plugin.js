@@ -44,6 +44,7 @@ export async function artifact({ octopus }) {
   try {
     await octopus.artifact.put("note.txt", "hä", "text/plain");
     await octopus.artifact.put("raw.bin", new Uint8Array([0xff, 0, 1]));
+    await octopus.artifact.append("raw.bin", "more");
   } catch (e) {
     return octopus.failWith(e, `Not put: ${e.message}`);
   }

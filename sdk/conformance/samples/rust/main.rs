@@ -63,6 +63,7 @@ fn secret(ctx: &mut Context) -> Response {
 
 fn artifact(ctx: &mut Context) -> Response {
     let put = ctx.artifact_put("note.txt", "text/plain", "hä".as_bytes()).and_then(|_| ctx.artifact_put("raw.bin", "", &[0xff, 0, 1]));
+    let put = put.and_then(|_| ctx.artifact_append("raw.bin", b"more"));
     answer("Not put", put.map(|_| ok("Put.")))
 }
 
