@@ -45,7 +45,8 @@ ON CONFLICT (digest, agent_id) DO UPDATE SET fetches = plugin_fetches.fetches + 
 	})
 }
 
-// Fetches says how often the versions of a plugin were fetched, and by how many agents, by digest.
+// Fetches says how often the versions of a plugin were fetched, and by how many of the agents that are not removed, by
+// digest.
 func (s *Store) Fetches(ctx context.Context, plugin string) (map[string]octopus.Fetches, error) {
 	type row struct {
 		digest string
@@ -54,7 +55,7 @@ func (s *Store) Fetches(ctx context.Context, plugin string) (map[string]octopus.
 	rows, err := list(ctx, s.reads, func(sc scanner) (r row, err error) {
 		err = sc.Scan(&r.digest, &r.f.Downloads, &r.f.Agents)
 		return r, err
-	}, `SELECT digest, CAST(sum(fetches) AS BIGINT), count(*) FROM plugin_fetches
+	}, `SELECT digest, CAST(sum(fetches) AS BIGINT), count(agents.id) FROM plugin_fetches LEFT JOIN agents ON agents.id = plugin_fetches.agent_id
 WHERE digest IN (SELECT digest FROM plugin_versions WHERE plugin = ?) GROUP BY digest`, plugin)
 	out := make(map[string]octopus.Fetches, len(rows))
 	for _, r := range rows {

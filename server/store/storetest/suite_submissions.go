@@ -111,12 +111,20 @@ func testSignatures(t *testing.T, s *store.Store) {
 	check(t, err)
 	equal(t, "of another", len(list), 0)
 
-	for _, agent := range []string{"agt_1", "agt_2", "agt_1"} {
+	one, err := Agent(s, "one")
+	check(t, err)
+	two, err := Agent(s, "two")
+	check(t, err)
+	for _, agent := range []string{one.ID, two.ID, one.ID} {
 		check(t, s.NoteFetch(ctx, "sha256:1", agent))
 	}
 	fetches, err := s.Fetches(ctx, "hello")
 	check(t, err)
 	equal(t, "fetches", fmt.Sprint(fetches), "map[sha256:1:{3 2}]")
+	check(t, s.RemoveAgent(ctx, one.ID))
+	fetches, err = s.Fetches(ctx, "hello")
+	check(t, err)
+	equal(t, "of agents that are still there", fmt.Sprint(fetches), "map[sha256:1:{3 1}]")
 
 	for _, add := range []string{"a", "b"} {
 		check(t, s.ChangeMeta(ctx, "letters", func(old string) (string, error) { return old + add, nil }))
