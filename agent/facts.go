@@ -41,7 +41,7 @@ func (a *Agent) facts() octopus.Facts {
 	}
 	if a.pool != nil {
 		level := a.pool.Level()
-		f.Sandbox = octopus.Sandbox{Level: level.Name, Has: level.Has, Missing: level.Missing}
+		f.Sandbox = octopus.Sandbox{Level: level.Name, Has: level.Has, Missing: level.Missing, Without: level.Without}
 	}
 	return f
 }

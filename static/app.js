@@ -178,9 +178,9 @@
           continue;
         }
         if (target.hasAttribute("data-closed")) continue;
-        // Newest first, by the ULID in data-key; rows come in any order.
-        const key = row.dataset.key ?? "";
-        const before = [...target.children].find((c) => (c.dataset.key ?? "") < key);
+        // Newest first, by the ULID in data-key, or by name; rows come in any order.
+        const key = row.dataset.key ?? "", named = target.dataset.order === "name";
+        const before = [...target.children].find((c) => (named ? (c.dataset.key ?? "") > key : (c.dataset.key ?? "") < key));
         row.classList.add("new");
         target.insertBefore(row, before ?? null);
         put.push(row);
@@ -189,6 +189,8 @@
       while (most && target.children.length > most) target.lastElementChild.remove();
       const empty = target.dataset.empty && document.querySelector(target.dataset.empty);
       if (empty && target.children.length) empty.hidden = true;
+      const full = target.dataset.full && document.querySelector(target.dataset.full);
+      if (full && target.children.length) full.hidden = false;
       return put.filter((row) => row.isConnected);
     },
   });

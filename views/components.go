@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,5 +65,10 @@ func num(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 func num3(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
 
 func boolWord(b bool) string { return strconv.FormatBool(b) }
+
+// joinDot puts a dot between what is not empty.
+func joinDot(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
+}
 
 func joinComma(parts []string) string { return strings.Join(parts, ", ") }

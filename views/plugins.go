@@ -234,15 +234,31 @@ func fetchWords(f octopus.Fetches) string {
 	if f.Downloads == 0 {
 		return "–"
 	}
+	if f.Agents == 0 {
+		return Count(f.Downloads) + " ×" // by agents that were removed since
+	}
 	return Count(f.Downloads) + " × by " + Plural(int(f.Agents), "agent", "agents")
+}
+
+// versionStatusWords says what somebody did to a version by what it is since.
+func versionStatusWords(status string) string {
+	switch octopus.VersionStatus(status) {
+	case octopus.VersionPublished:
+		return "enabled again"
+	case octopus.VersionDeprecated:
+		return "marked as deprecated"
+	case octopus.VersionRevoked:
+		return "revoked for good"
+	}
+	return status
 }
 
 // historyWords says what happened, for people.
 func historyWords(e octopus.PluginEvent) string {
 	words := map[octopus.PluginEventKind]string{
 		octopus.PluginSubmitted: "submitted", octopus.PluginChecksFailed: "submitted; its checks failed", octopus.PluginRejected: "rejected",
-		octopus.PluginWithdrawn: "withdrawn", octopus.PluginPublished: "published", octopus.PluginStatusChanged: "made " + e.Message,
-		octopus.PluginSwitched: "made the plugin " + e.Message, octopus.PluginGranted: "granted", octopus.PluginConfigured: "configured it, " + e.Message, octopus.PluginGrantRevoked: "grant taken back",
+		octopus.PluginWithdrawn: "withdrawn", octopus.PluginPublished: "published", octopus.PluginStatusChanged: versionStatusWords(e.Message),
+		octopus.PluginSwitched: "the whole plugin " + e.Message, octopus.PluginGranted: "granted", octopus.PluginConfigured: "configured, " + e.Message, octopus.PluginGrantRevoked: "grant taken back",
 		octopus.PluginModuleRefused: "refused to load it: " + e.Message, octopus.PluginRingMoved: ringMoveWords(e.Message),
 	}
 	if e.Kind == octopus.PluginPublished && e.Message != "" {

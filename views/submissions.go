@@ -19,7 +19,8 @@ type Submission struct {
 	Description string
 	Actions     []PluginAction
 	Asked       []Asked
-	Before      string   // the newest published version, "" for a new plugin
+	Known       bool     // the plugin has versions
+	Before      string   // the version that runs get now, "" where there is none
 	Dropped     []string // what Before asked for and this does not
 	Limits      []Pair
 	Ring        octopus.Ring // where it is placed unless they choose another

@@ -17,9 +17,11 @@ type UploadPreview struct {
 	Version     octopus.PluginVersion
 	Description string
 	Actions     []PluginAction
-	Asked       []Capability // Granted: the newest published version has it
+	Asked       []Asked
 	Limits      []Pair
-	Before      string       // the newest published version, "" for a new plugin
+	Dropped     []string     // what Before asked for and this does not
+	Before      string       // the version that runs get now, "" where there is none
+	Known       bool         // the plugin has versions
 	Action      string       // where the form goes
 	Ring        octopus.Ring // where it is placed unless they choose another
 	Publish     bool         // this viewer may publish without a review

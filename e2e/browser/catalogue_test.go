@@ -67,8 +67,9 @@ func watch(t *testing.T, d *dev, b *tab, client *sdk.Client) {
 			t.Fatal(err)
 		}
 		word := map[string]string{"disable": "disabled", "enable": "published", "deprecate": "deprecated"}[verb]
+		told := map[string]string{"disable": "disabled", "enable": "enabled again", "deprecate": "marked as deprecated"}[verb]
 		b.waitText(css("versions"), word)
-		b.waitText(css("history"), "made "+word)
+		b.waitText(css("history"), told)
 	}
 	b.waitText(css("ticked"), "1 version")
 	if kept, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.querySelector(`+quote(css("versions")+" "+css("tick"))+`).checked`)); err != nil || !kept {

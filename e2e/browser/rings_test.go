@@ -112,7 +112,7 @@ func intoCanary(t *testing.T, d *dev, b *tab) {
 	b.do("choose the file", chromedp.SetUploadFiles(testID("module"), []string{path}))
 	b.waitText(css("upload-form"), "fickle.wasm")
 	b.click("check")
-	b.waitText(css("compared"), "The newest published version is 1.0.0.")
+	b.waitText(css("compared"), "Runs get 1.0.0 now.")
 	b.do("choose canary", chromedp.SendKeys(testID("ring"), "canary"))
 	b.click("publish")
 	b.waitText("#toasts", "Published")

@@ -92,11 +92,12 @@ func (f Facts) Connection() string {
 	return ""
 }
 
-// Sandbox is the level of containment that an agent reached.
+// Sandbox is the level of containment that an agent reached; Missing is what a higher level would need.
 type Sandbox struct {
 	Level   string   `json:"level"`
 	Has     []string `json:"has,omitempty"`
 	Missing []string `json:"missing,omitempty"`
+	Without []string `json:"without,omitempty"` // what the machine does not allow, and no level needs
 }
 
 // AgentSession is one connection of an agent.

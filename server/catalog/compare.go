@@ -8,9 +8,10 @@ import (
 	"octopus/sdk/spec"
 )
 
-// Comparison is what a manifest asks for beside the version that is published.
+// Comparison is what a manifest asks for beside the version that runs get now.
 type Comparison struct {
-	Before  string // the newest published version, "" for a new plugin
+	Known   bool   // the plugin has versions
+	Before  string // the version that runs get now, "" where there is none
 	Asks    []Ask
 	Dropped []string // what Before asked for and this does not
 }
@@ -41,6 +42,7 @@ func (c *Catalog) Compare(ctx context.Context, m spec.Manifest) (Comparison, err
 	if err != nil && octopus.CodeOf(err) != octopus.CodeNotFound {
 		return out, err
 	}
+	out.Known = len(p.Versions) > 0
 	if v, err := c.pick(ctx, p, "", octopus.RingAll.Point()); err == nil {
 		old, err := decodeManifest(v)
 		if err != nil {

@@ -58,7 +58,12 @@ func (d *drawing) draw(c change) []frame {
 	case changedTask:
 		frames, err = d.task(c.id)
 	case changedPlugin:
-		frames, err = d.plugin(c.id)
+		if frames, err = d.plugin(c.id); err == nil {
+			rows, failed := d.pluginRows(c.id)
+			frames, err = append(frames, rows...), failed
+		}
+	case changedPluginRow:
+		frames, err = d.pluginRows(c.id)
 	case changedLogs:
 		frames, err = d.logs(c.id)
 	case changedOverview:

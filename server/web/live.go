@@ -34,7 +34,8 @@ const (
 	changedRun       = "run"
 	changedAgent     = "agent"
 	changedTask      = "task"
-	changedPlugin    = "plugin" // "": one that is not known, or what belongs to none
+	changedPlugin    = "plugin"     // "": one that is not known, or what belongs to none
+	changedPluginRow = "plugin row" // nothing but its row in the list
 	changedLogs      = "logs"
 	changedOverview  = "overview"
 )

@@ -33,7 +33,7 @@ func TestPluginConfigForm(t *testing.T) {
 	b.post("/plugins/probe/config", "version", "1.0.0", "p.region", "x", "p.depth", "7").has(t, http.StatusUnprocessableEntity, "p.region-error", `value="7"`)
 	b.post("/plugins/probe/config", "version", "1.0.0", "p.region", "eu", "p.depth", "deep").has(t, http.StatusUnprocessableEntity, `value="deep"`)
 	saved := b.post("/plugins/probe/config", "version", "1.0.0", "p.region", "eu")
-	saved.has(t, http.StatusOK, "Saved.", `value="eu"`, "configured it, changed: region")
+	saved.has(t, http.StatusOK, "Saved.", `value="eu"`, "configured, changed: region")
 	if strings.Contains(saved.body, "config-unfit") {
 		t.Error("it fits, and the page says that it does not")
 	}

@@ -40,7 +40,7 @@ func TestPluginPageMoves(t *testing.T) {
 	do(s.catalog.SetEnabled(ctx, "zone", false, "ada"))
 	page.wait(`hx-target="#plugin-head"`, `data-status="disabled"`)
 	do(s.catalog.SetEnabled(ctx, "zone", true, "ada"))
-	page.wait(`hx-target="#plugin-history"`, "made the plugin enabled")
+	page.wait(`hx-target="#plugin-history"`, "the whole plugin enabled")
 	do(s.catalog.SetStatus(ctx, "zone", "1.0.0", octopus.VersionRevoked, "ada"))
 	page.wait(`hx-target="#plugin-head"`, `data-status="revoked"`)
 
@@ -75,7 +75,7 @@ func TestPluginPageWithoutHints(t *testing.T) {
 	for {
 		select {
 		case batch := <-c.queue:
-			if strings.Contains(string(batch), "made deprecated") {
+			if strings.Contains(string(batch), "marked as deprecated") {
 				return
 			}
 		case <-time.After(deadline):

@@ -30,7 +30,10 @@ func (s *Web) pluginRoutes(r chi.Router) {
 
 func (s *Web) plugins(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	m := views.Plugins{Page: s.frame(w, r, "plugins", "Plugins"), Search: strings.TrimSpace(r.FormValue("text"))}
+	m := views.Plugins{Page: s.frame(w, r, "plugins", "Plugins", topicPlugins), Search: strings.TrimSpace(r.FormValue("text"))}
+	if m.Search != "" {
+		m.Events += "&" + url.Values{"text": {m.Search}}.Encode()
+	}
 	m.Crumbs, m.CLI = crumbs("Plugins"), "octopus plugins list"
 	m.Here = r.URL.RequestURI()
 	list, err := s.cfg.Store.Plugins(ctx)
@@ -38,22 +41,12 @@ func (s *Web) plugins(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, p := range list {
-		if !strings.Contains(strings.ToLower(p.Name+" "+p.Description), strings.ToLower(m.Search)) {
+		if !lists(p, m.Search) {
 			continue
 		}
-		row := views.PluginRow{Plugin: p, Grant: "none"}
-		if len(p.Versions) > 0 {
-			v := p.Versions[0]
-			row.Version = v.Version
-			manifest, err := s.cfg.Catalog.Manifest(ctx, v.Digest)
-			if err != nil {
-				return err
-			}
-			for _, a := range manifest.Actions {
-				row.Actions = append(row.Actions, a.Name)
-			}
-			row.Unsandboxed = manifest.Capabilities.Unsandboxed()
-			row.Grant = grantState(len(manifest.Capabilities.Missing(spec.Capabilities{})), len(s.cfg.Catalog.MissingGrants(ctx, v)))
+		row, err := s.pluginRow(ctx, p)
+		if err != nil {
+			return err
 		}
 		m.Rows = append(m.Rows, row)
 	}

@@ -42,6 +42,8 @@ func (l *live) poll(ctx context.Context) {
 			l.pollPlugin(ctx, t[len(topicPlugin):])
 		case t == topicTiles, t == topicAgents, strings.HasPrefix(t, topicJoined):
 			l.pollAgents(ctx)
+		case t == topicPlugins:
+			l.pollPlugins(ctx)
 		case t == topicOverview:
 			l.note(false, change{changedOverview, ""})
 		}

@@ -206,13 +206,13 @@ func (s *Web) runNow(w http.ResponseWriter, r *http.Request) error {
 	return s.showRun(w, r, status, m)
 }
 
-// matchingPart counts the agents that a selector means, while it is typed.
+// matchingPart counts the agents that a selector and a level of sandbox mean, while they are chosen.
 func (s *Web) matchingPart(w http.ResponseWriter, r *http.Request) error {
 	agents, _, err := s.cfg.Store.Agents(r.Context(), store.AgentFilter{}, store.Page{Limit: store.MaxLimit})
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, views.Text(s.matching(agents, r.FormValue("target.selector"))))
+	return s.render(w, r, http.StatusOK, views.Text(s.matching(agents, r.FormValue("target.selector"), octopus.SandboxLevel(r.FormValue("sandbox")))))
 }
 
 // malformed is a form that cannot be read at all; one that is too large stays what it is.

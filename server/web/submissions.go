@@ -111,11 +111,7 @@ func (s *Web) showSubmission(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return err
 	}
-	m.Before, m.Dropped = c.Before, c.Dropped
-	reasons := reasonsOf(manifest.Capabilities)
-	for _, a := range c.Asks {
-		m.Asked = append(m.Asked, views.Asked{Title: a.Phrase, Reason: reasons(a.Phrase), New: a.New, Granted: a.Granted})
-	}
+	m.Known, m.Before, m.Dropped, m.Asked = c.Known, c.Before, c.Dropped, compared(manifest, c)
 	if m.Decide, m.Why, err = s.mayDecide(r, sub); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ const (
 	topicRuns       = "runs"       // runs, as rows, by the filter in the address
 	topicAgents     = "agents"     // agents, as rows
 	topicTasks      = "tasks"      // tasks, as rows
+	topicPlugins    = "plugins"    // plugins, as rows, by the search in the address
 	topicExecution  = "execution:"
 	topicRun        = "run:"
 	topicLogs       = "logs:"
@@ -53,7 +54,7 @@ func subscribe(q url.Values) (subscription, bool) {
 
 func knownTopic(t string) bool {
 	switch t {
-	case topicFeed, topicTiles, topicOverview, topicExecutions, topicRuns, topicAgents, topicTasks:
+	case topicFeed, topicTiles, topicOverview, topicExecutions, topicRuns, topicAgents, topicTasks, topicPlugins:
 		return true
 	}
 	for _, prefix := range []string{topicExecution, topicRun, topicLogs, topicAgent, topicPlugin, topicJoined} {

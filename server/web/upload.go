@@ -2,13 +2,11 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -189,31 +187,29 @@ func (s *Web) uploadPreview(w http.ResponseWriter, r *http.Request) error {
 	if m.Publish, err = s.mayPublish(r); err != nil {
 		return err
 	}
-	if err := s.compareUpload(r.Context(), &m, in.Manifest.Capabilities); err != nil {
+	if err := s.compareUpload(r.Context(), &m, in.Manifest); err != nil {
 		return err
 	}
 	return s.render(w, r, http.StatusOK, views.UploadPreviewPage(m))
 }
 
-// compareUpload says what the module asks for, and what of it the newest published version was granted.
-func (s *Web) compareUpload(ctx context.Context, m *views.UploadPreview, asks spec.Capabilities) error {
-	var granted spec.Capabilities
-	p, err := s.cfg.Store.Plugin(ctx, m.Version.Plugin)
-	if err != nil && octopus.CodeOf(err) != octopus.CodeNotFound {
+// compareUpload says what the module asks for beside the version that runs get now, as the review of a submission does.
+func (s *Web) compareUpload(ctx context.Context, m *views.UploadPreview, manifest spec.Manifest) error {
+	c, err := s.cfg.Catalog.Compare(ctx, manifest)
+	if err != nil {
 		return err
 	}
-	if err == nil && len(p.Versions) > 0 {
-		m.Before = p.Versions[0].Version
-		if g := p.Versions[0].Grant; g != nil && json.Unmarshal(g.Capabilities, &granted) != nil {
-			granted = spec.Capabilities{} // what cannot be read grants nothing
-		}
-	}
-	missing := asks.Missing(granted)
-	m.Asked = asked(asks, nil)
-	for i := range m.Asked {
-		m.Asked[i].Granted = !slices.Contains(missing, m.Asked[i].Title)
-	}
+	m.Known, m.Before, m.Dropped, m.Asked = c.Known, c.Before, c.Dropped, compared(manifest, c)
 	return nil
+}
+
+// compared is what a manifest asks for, each thing with what the version before has of it.
+func compared(manifest spec.Manifest, c catalog.Comparison) (out []views.Asked) {
+	reasons := reasonsOf(manifest.Capabilities)
+	for _, a := range c.Asks {
+		out = append(out, views.Asked{Title: a.Phrase, Reason: reasons(a.Phrase), New: a.New, Granted: a.Granted})
+	}
+	return out
 }
 
 // mayPublish says whether the viewer may publish without a review.

@@ -194,7 +194,7 @@ func (f *workForm) refused(err error) bool {
 // workView is the form as it is shown.
 func (s *Web) workView(r *http.Request, c chosen, f workForm) (*views.Work, error) {
 	ctx := r.Context()
-	target, err := s.targetView(ctx, f.work.Target, f.problems["target"])
+	target, err := s.targetView(ctx, f.work.Target, f.work.Sandbox, f.problems["target"])
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (s *Web) policyView(m *views.Work, f workForm) {
 }
 
 // targetView is the part of a form that says where.
-func (s *Web) targetView(ctx context.Context, t octopus.Target, problem string) (views.Target, error) {
+func (s *Web) targetView(ctx context.Context, t octopus.Target, sandbox octopus.SandboxLevel, problem string) (views.Target, error) {
 	agents, _, err := s.cfg.Store.Agents(ctx, store.AgentFilter{}, store.Page{Limit: store.MaxLimit})
 	if err != nil {
 		return views.Target{}, err
@@ -261,19 +261,26 @@ func (s *Web) targetView(ctx context.Context, t octopus.Target, problem string) 
 		}
 		m.Agents = append(m.Agents, views.Option{Value: a.Name, Label: label, Selected: a.Name == t.Agent || a.ID == t.Agent})
 	}
-	m.Matching = s.matching(agents, t.Selector)
+	m.Matching = s.matching(agents, t.Selector, sandbox)
 	return m, nil
 }
 
-// matching says how many of the agents a selector means.
-func (s *Web) matching(agents []octopus.Agent, selector string) string {
+// matching says how many of the agents a selector means, and how many of those contain plugins too weakly.
+func (s *Web) matching(agents []octopus.Agent, selector string, sandbox octopus.SandboxLevel) string {
 	want, err := octopus.ParseSelector(selector)
+	if err == nil {
+		err = octopus.CheckSandbox(sandbox)
+	}
 	if err != nil {
 		return octopus.Sentence(err)
 	}
-	match, online := 0, 0
+	match, online, weak := 0, 0, 0
 	for _, a := range agents {
 		if !want.Match(a.MatchLabels()) {
+			continue
+		}
+		if !octopus.SandboxLevel(a.Facts.Sandbox.Level).Reaches(sandbox) {
+			weak++
 			continue
 		}
 		match++
@@ -281,14 +288,18 @@ func (s *Web) matching(agents []octopus.Agent, selector string) string {
 			online++
 		}
 	}
+	left := ""
+	if weak > 0 {
+		left = " " + views.Plural(weak, "agent more would match, but its sandbox is", "agents more would match, but their sandbox is") + " weaker than " + string(sandbox) + "."
+	}
 	if match == 0 {
-		return "No agent matches yet. The work waits for one, for an hour."
+		return "No agent matches yet. The work waits for one, for an hour." + left
 	}
 	many := views.Plural(match, "agent matches", "agents match")
 	if len(agents) == store.MaxLimit {
 		many = "At least " + many
 	}
-	return many + ", " + views.Count(online) + " online."
+	return many + ", " + views.Count(online) + " online." + left
 }
 
 // fromWork is a form that starts with what ran before. Secrets are not put into a page: they must be typed again.
