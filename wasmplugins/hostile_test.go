@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"octopus/internal/stall"
 	"octopus/sdk/spec"
 )
 
@@ -85,6 +86,7 @@ func TestHostileModules(t *testing.T) {
 			if c.code != spec.CodeTimeout {
 				c.job.Timeout = 30 * time.Second
 			}
+			stalled := stall.Watch(t)
 			out := p.Run(t.Context(), c.job, nil)
 			if out.Response.StatusCode != c.status || out.Response.Error == nil || out.Response.Error.Code != c.code {
 				t.Fatalf("ended as %d %+v: %s (%v)", out.Response.StatusCode, out.Response.Error, out.Response.Message, out.Err)
@@ -92,7 +94,7 @@ func TestHostileModules(t *testing.T) {
 			if !strings.Contains(out.Response.Message, c.says) {
 				t.Errorf("message %q lacks %q", out.Response.Message, c.says)
 			}
-			if over := out.GuestTime - c.job.Timeout; over > slack {
+			if over := out.GuestTime - c.job.Timeout; over > slack+stalled() {
 				t.Errorf("overran by %s", over)
 			}
 			kept := c.code == spec.CodeOutputLimit || c.code == spec.CodeInvalidResponse && c.module != "silent"

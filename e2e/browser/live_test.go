@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,6 +36,7 @@ type access struct {
 func startDev(t *testing.T, flags ...string) *dev {
 	t.Helper()
 	d := &dev{address: harness.FreeAddress(t), folder: t.TempDir(), flags: flags}
+	harness.Seed(t, filepath.Join(d.folder, "octopus-data", "agent"))
 	d.start(t)
 	return d
 }
@@ -88,25 +90,38 @@ func TestFirstMinutes(t *testing.T) {
 	}
 }
 
-// TestWatchLive watches one execution from its start to its end on its own page.
+// watch opens the page of a run of echo, and returns when it is live.
+func (b *tab) watch(d *dev, client *sdk.Client, params map[string]any) sdk.Run {
+	b.t.Helper()
+	run, err := client.StartRun(b.t.Context(), sdk.StartRun{Work: sdk.Work{Plugin: "echo", Action: "echo", Params: sdk.JSON(params)}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.do("open the run", chromedp.Navigate(d.URL+"/runs/"+run.ID))
+	b.waitText(css("live-badge"), "Live")
+	b.mark()
+	return run
+}
+
+// TestWatchLive watches executions on their own page: one while it runs, until somebody ends it, and one to its end.
 func TestWatchLive(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	b := d.signIn(t)
 	client := sdk.New(d.URL, d.APIToken)
-	run, err := client.StartRun(t.Context(), sdk.StartRun{Work: sdk.Work{Plugin: "echo", Action: "echo",
-		Params: sdk.JSON(map[string]any{"message": "watched", "delay_seconds": 6, "log_lines": 30})}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.do("open the run", chromedp.Navigate(d.URL+"/runs/"+run.ID))
-	b.waitText(css("live-badge"), "Live")
-	b.mark()
+	run := b.watch(d, client, map[string]any{"message": "watched", "delay_seconds": 800, "log_lines": 8000})
 	b.waitText(css("status"), "running")
-	b.waitText(css("log"), "line 3 of 30")
+	b.waitText(css("log"), "line 3 of 8000")
 	if shown := b.text(css("status")); shown != "running" {
 		t.Errorf("the third line of the log came when the execution was %s", shown)
 	}
+	if _, err := client.CancelRun(t.Context(), run.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.waitText(css("status"), "cancelled")
+	b.marked()
+
+	b.watch(d, client, map[string]any{"message": "watched", "delay_seconds": 3, "log_lines": 30})
 	b.waitText(css("status"), "succeeded")
 	b.waitText(css("log"), "line 30 of 30")
 	if n := logLines(b); n != 30 {

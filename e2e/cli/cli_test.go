@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,6 +39,7 @@ type access struct {
 func startDev(t *testing.T) (access, string) {
 	t.Helper()
 	folder := t.TempDir()
+	harness.Seed(t, filepath.Join(folder, "octopus-data", "agent"))
 	dev := harness.Start(t, "dev", folder, "dev", "--json", "--listen", "127.0.0.1:0", "--data", "octopus-data")
 	var a access
 	line := dev.WaitLine(`"login_url"`)
@@ -70,7 +72,7 @@ func waitForAgent(t *testing.T, a access) {
 }
 
 // TestScripts runs testdata/*.txtar. Besides testscript's own commands they have "exits CODE octopus …", which
-// wants an exit code, "times N CODE octopus …", which wants it N times, "eventually CODE octopus …", which tries for a
+// wants an exit code (of a command that starts a run, after minutes if need be), "times N CODE octopus …", which wants it N times, "eventually CODE octopus …", which tries for a
 // while, "until PATTERN octopus …", which tries until that is printed, and "id NAME PREFIX", which keeps the first id
 // that the last command printed in $NAME.
 func TestScripts(t *testing.T) {
@@ -134,7 +136,7 @@ func times(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // patience is how long what the server does by itself may take on a loaded machine.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // until runs a command until its output matches a pattern.
 func until(ts *testscript.TestScript, neg bool, args []string) {
@@ -182,6 +184,7 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) (got, want int
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	args = patiently(args)
 	err = ts.Exec(args[1], args[2:]...)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -189,6 +192,19 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) (got, want int
 	}
 	ts.Check(err)
 	return 0, want
+}
+
+// starts are the commands that start a run and wait for its end, 30 s long unless they are told otherwise. The first
+// run of a plugin on a machine that has thirty other things to do takes longer.
+var starts = regexp.MustCompile(`^octopus (run|(tasks?) run|(runs?|executions?) retry) `)
+
+// patiently has a command that starts a run wait for minutes, where the script does not say how long.
+func patiently(args []string) []string {
+	line := strings.Join(args[1:], " ")
+	if !starts.MatchString(line) || regexp.MustCompile(` (--wait|--detach|--follow|-f)\b`).MatchString(line) {
+		return args
+	}
+	return append(slices.Clone(args), "--wait", (2 * patience).String())
 }
 
 // id keeps the first word of the last output that begins with a prefix such as run_.

@@ -54,8 +54,11 @@ func TestNginx(t *testing.T) {
 	w.Until("nginx answers", func(ctx context.Context) bool { _, err := w.Client.Me(ctx); return err == nil })
 	w.Agent("behind-nginx", "--ca-file", filepath.Join(folder, "cert.pem"))
 
-	run, err := w.Client.StartRun(t.Context(), sdk.StartRun{Work: sdk.Work{Plugin: "echo", Action: "echo",
-		Params: sdk.JSON(map[string]any{"message": "through nginx", "delay_seconds": 3, "log_lines": 3})}})
+	start := func(seconds, lines int) sdk.StartRun {
+		return sdk.StartRun{Work: sdk.Work{Plugin: "echo", Action: "echo",
+			Params: sdk.JSON(map[string]any{"message": "through nginx", "delay_seconds": seconds, "log_lines": lines})}}
+	}
+	run, err := w.Client.StartRun(t.Context(), start(800, 800)) // until it is cancelled
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +67,13 @@ func TestNginx(t *testing.T) {
 	if now, err := w.Client.Run(t.Context(), run.ID); err != nil || now.Ended() {
 		t.Errorf("an event (%s) and a log line (%q) came when the run was over: nginx holds streams back; error %v", event, line, err)
 	}
-	if run := w.Ended(run.ID); run.Status != "succeeded" {
+	if _, err := w.Client.CancelRun(t.Context(), run.ID); err != nil {
+		t.Fatal(err)
+	}
+	if run := w.Ended(run.ID); run.Status != "cancelled" {
+		t.Errorf("what was cancelled %s", run.Status)
+	}
+	if run := w.Run(start(1, 3)); run.Status != "succeeded" {
 		t.Errorf("the run %s", run.Status)
 	}
 }
@@ -122,7 +131,7 @@ func startNginx(t *testing.T, nginx, folder, outside, inside string) {
 // firstEvent waits for one event of a topic.
 func firstEvent(t *testing.T, c *sdk.Client, topic string) (name string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	err := c.Events(ctx, []string{topic}, func(e sdk.ServerEvent) error {
 		name = e.Name
@@ -137,7 +146,7 @@ func firstEvent(t *testing.T, c *sdk.Client, topic string) (name string) {
 // firstLine waits for one log line.
 func firstLine(t *testing.T, c *sdk.Client, execution string) (text string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	err := c.FollowLogs(ctx, execution, 0, func(l sdk.LogLine) error {
 		text = l.Text

@@ -89,19 +89,24 @@ func local(t *testing.T, w *harness.World, args ...string) (string, int) {
 	return strings.Join(p.Lines(), "\n"), code
 }
 
-// work runs something on an agent and wants to see a log line of it before it ends.
+// work runs something on an agent and wants to see a log line of it while it runs, which it does until it is cancelled;
+// then something to its end.
 func work(t *testing.T, w *harness.World, agent string) {
 	t.Helper()
-	run := w.Running(sdk.StartRun{
-		Work: sdk.Work{
+	start := func(seconds, lines int) sdk.StartRun {
+		return sdk.StartRun{Work: sdk.Work{
 			Plugin: "echo", Action: "echo", Target: sdk.Target{Mode: "agent", Agent: agent},
-			Params: sdk.JSON(map[string]any{"message": "hello", "delay_seconds": 4, "log_lines": 4}),
-		},
-	})
-	if now, err := w.Client.Run(t.Context(), run.ID); err != nil || now.Ended() {
-		t.Errorf("its first log line came with its end: %v", err)
+			Params: sdk.JSON(map[string]any{"message": "hello", "delay_seconds": seconds, "log_lines": lines}),
+		}}
 	}
-	if run = w.Ended(run.ID); run.Status != "succeeded" || run.Executions[0].Attempt != 1 {
+	run := w.Running(start(800, 800))
+	if _, err := w.Client.CancelRun(t.Context(), run.ID); err != nil {
+		t.Fatal(err)
+	}
+	if run = w.Ended(run.ID); run.Status != "cancelled" || run.Executions[0].Attempt != 1 {
+		t.Errorf("what was cancelled %s at attempt %d", run.Status, run.Executions[0].Attempt)
+	}
+	if run = w.Run(start(4, 4)); run.Status != "succeeded" || run.Executions[0].Attempt != 1 {
 		t.Errorf("the run %s at attempt %d", run.Status, run.Executions[0].Attempt)
 	}
 }

@@ -27,7 +27,7 @@ func keep(t *testing.T, c backup.Config) *backup.Keeper {
 
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline, look := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
+	deadline, look := time.After(2*time.Minute), time.NewTicker(5*time.Millisecond)
 	defer look.Stop()
 	for !done() {
 		select {

@@ -196,7 +196,7 @@ func FuzzCheck(f *testing.F) {
 		}
 		start := time.Now()
 		got, err := p.Check(json.RawMessage(params))
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("took %s", took)
 		}
 		if err != nil {

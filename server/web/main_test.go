@@ -225,4 +225,4 @@ func (p page) has(t *testing.T, status int, texts ...string) {
 }
 
 // deadline is how long something that comes by itself may take.
-const deadline = 20 * time.Second
+const deadline = 2 * time.Minute
