@@ -17,7 +17,7 @@ func TestOnPostgres(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := w.client.RunTask(t.Context(), task.Name, sdk.RunTask{}, sdk.WithWait(30*time.Second), sdk.WithIdempotencyKey("k"))
+	run, err := w.client.RunTask(t.Context(), task.Name, sdk.RunTask{}, sdk.WithWait(time.Minute), sdk.WithIdempotencyKey("k"))
 	if err != nil || run.Status != "succeeded" {
 		t.Fatalf("%v %+v", err, run)
 	}

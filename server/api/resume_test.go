@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"octopus/e2e/history"
+	"octopus/internal/stall"
 	"octopus/sdk"
 	"octopus/server/store"
 	"octopus/server/store/storetest"
@@ -118,7 +119,10 @@ func restartUnderPage(t *testing.T) []history.Violation {
 	eventually(t, "it has ended", func() bool { return endedExecutions(t, before)[0].Status == "succeeded" })
 	p.move(t, after.url)
 	eventually(t, "the page is connected again", func() bool { return p.connections() == 2 })
-	time.Sleep(2100 * time.Millisecond) // what the promise gives it
+	const promised = 2100 * time.Millisecond
+	for began, stalled := time.Now(), stall.Watch(t); time.Since(began) < promised+stalled(); {
+		time.Sleep(promised / 20)
+	}
 	p.mu.Lock()
 	view := history.View{Observer: "page", Since: p.since, At: time.Now(), Shown: maps.Clone(p.shown)}
 	p.mu.Unlock()
@@ -139,7 +143,7 @@ func endedExecutions(t *testing.T, w *world) (list []history.Execution) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}

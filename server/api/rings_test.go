@@ -49,7 +49,7 @@ func follow(t testing.TB, c *sdk.Client, wish string, fail, dry bool) sdk.Run {
 	t.Helper()
 	start := greet(map[string]any{"fail": fail})
 	start.Version, start.DryRun, start.Target = wish, dry, sdk.Target{Mode: "all"}
-	run, err := c.StartRun(t.Context(), start, sdk.WithWait(30*time.Second))
+	run, err := c.StartRun(t.Context(), start, sdk.WithWait(time.Minute))
 	if err != nil || run.FinishedAt.IsZero() {
 		t.Fatalf("%v %+v", err, run)
 	}

@@ -16,7 +16,7 @@ func TestRunFromStartToResult(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.agent("web-01", 2)
-	run, err := w.client.StartRun(t.Context(), greet(map[string]any{"password": "hunter2", "lines": 3}), sdk.WithWait(20*time.Second))
+	run, err := w.client.StartRun(t.Context(), greet(map[string]any{"password": "hunter2", "lines": 3}), sdk.WithWait(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,11 +157,11 @@ func TestRunEnds(t *testing.T) {
 		t.Errorf("closed twice: %v", err)
 	}
 	agent.release()
-	failed, err := w.client.StartRun(t.Context(), greet(map[string]any{"fail": true}), sdk.WithWait(20*time.Second))
+	failed, err := w.client.StartRun(t.Context(), greet(map[string]any{"fail": true}), sdk.WithWait(time.Minute))
 	if err != nil || failed.Status != "failed" {
 		t.Fatalf("%v %+v", err, failed)
 	}
-	again, err := w.client.RetryRun(t.Context(), failed.ID, sdk.RetryRun{Only: "failed"}, sdk.WithWait(20*time.Second))
+	again, err := w.client.RetryRun(t.Context(), failed.ID, sdk.RetryRun{Only: "failed"}, sdk.WithWait(time.Minute))
 	if err != nil || again.RetryOf != failed.ID || again.ID == failed.ID || !again.Ended() {
 		t.Errorf("retry: %v %+v", err, again)
 	}

@@ -106,7 +106,7 @@ func TestEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	done := errors.New("done")
 	seen := map[string]string{}
@@ -138,7 +138,7 @@ func TestEvents(t *testing.T) {
 // events opens a stream and returns its lines.
 func (w *world) events(topics, last string) (next func() string, end func()) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	req, err := http.NewRequestWithContext(ctx, "GET", w.url+"/api/v1/events?topics="+topics, nil)
 	if err != nil {
 		w.t.Fatal(err)
