@@ -43,7 +43,7 @@ type Agent struct {
 	spoolRoot   *os.Root
 	filesRoot   *os.Root
 	outputs     outputs
-	blobs       blobs
+	blobs       *blobs
 	pool        *wasmplugins.Pool
 	calls       *calls
 	broadcast   *broadcasts
@@ -209,7 +209,9 @@ func (a *Agent) openStores() error {
 		return err
 	}
 	a.spoolRoot = spoolRoot
-	a.blobs = blobs{disk.Root(spoolRoot)}
+	if a.blobs, err = openBlobs(disk.Root(spoolRoot)); err != nil {
+		return err
+	}
 	if a.logs, err = spool.Open(disk.Root(spoolRoot), 0, time.Now); err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 
 	"octopus/agent/core"
 	"octopus/agent/redact"
@@ -124,27 +126,59 @@ const (
 	suffixArtifacts = ".artifacts"
 )
 
-// blobs are large results, and the files that executions left, on disk until the server has them.
-type blobs struct{ folder disk.Folder }
+// blobs are large results, and the files that executions left, on disk until the server has them. Most executions
+// have none: which names there are is remembered, so that to forget an execution asks the disk for nothing.
+type blobs struct {
+	folder disk.Folder // static
 
-func (b blobs) name(key core.Key, suffix string) string {
+	mu    sync.Mutex
+	names map[string]struct{} // guarded by mu; of files that may be there
+}
+
+// openBlobs finds what an earlier process left.
+func openBlobs(folder disk.Folder) (*blobs, error) {
+	list, err := folder.ReadDir(".")
+	if err != nil {
+		return nil, fmt.Errorf("open results to upload: %w", err)
+	}
+	b := &blobs{folder: folder, names: make(map[string]struct{})}
+	for _, entry := range list {
+		if name := entry.Name(); strings.HasSuffix(name, suffixBlob) || strings.HasSuffix(name, suffixArtifacts) {
+			b.names[name] = struct{}{}
+		}
+	}
+	return b, nil
+}
+
+func (b *blobs) name(key core.Key, suffix string) string {
 	return key.Execution + "." + strconv.FormatInt(key.Fence, 10) + suffix
 }
 
 // write returns once the bytes are on the disk: the journal is about to name them.
-func (b blobs) write(key core.Key, suffix string, raw []byte) error {
-	if err := disk.WriteFile(b.folder, b.name(key, suffix), raw); err != nil {
+func (b *blobs) write(key core.Key, suffix string, raw []byte) error {
+	name := b.name(key, suffix)
+	b.mu.Lock()
+	b.names[name] = struct{}{}
+	b.mu.Unlock()
+	if err := disk.WriteFile(b.folder, name, raw); err != nil {
 		return err
 	}
 	return b.folder.SyncDir(".")
 }
 
-func (b blobs) read(key core.Key, suffix string) ([]byte, error) {
+func (b *blobs) read(key core.Key, suffix string) ([]byte, error) {
 	return disk.ReadFile(b.folder, b.name(key, suffix))
 }
 
-func (b blobs) remove(key core.Key) {
+func (b *blobs) remove(key core.Key) {
 	for _, suffix := range []string{suffixBlob, suffixArtifacts} {
-		_ = b.folder.Remove(b.name(key, suffix))
+		name := b.name(key, suffix)
+		b.mu.Lock()
+		_, there := b.names[name]
+		delete(b.names, name)
+		b.mu.Unlock()
+		if there {
+			_ = b.folder.Remove(name)
+		}
 	}
 }

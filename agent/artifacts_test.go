@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"octopus/agent/core"
+	"octopus/internal/disk"
 	"octopus/internal/octopus"
 	"octopus/internal/wire"
 )
@@ -98,4 +100,50 @@ func TestArtifactsThatTheServerRefuses(t *testing.T) {
 	}
 	contains(t, r.ArtifactsLost, "That is too much.")
 	p.ack(r, wire.VerdictCommitted)
+}
+
+// removals counts what a folder was asked to remove.
+type removals struct {
+	disk.Folder
+	names []string
+}
+
+func (r *removals) Remove(name string) error {
+	r.names = append(r.names, name)
+	return r.Folder.Remove(name)
+}
+
+func TestForgettingAsksTheDiskOnlyForWhatIsThere(t *testing.T) {
+	t.Parallel()
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	folder := &removals{Folder: disk.Root(root)}
+	before, err := openBlobs(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := core.Key{Execution: "exe_1", Fence: 1}
+	for _, suffix := range []string{suffixBlob, suffixArtifacts} {
+		if err := before.write(key, suffix, []byte("large")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, err := openBlobs(folder) // the next process
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder.names = nil
+	after.remove(core.Key{Execution: "exe_2", Fence: 1})
+	if len(folder.names) != 0 {
+		t.Errorf("an execution without files: %q", folder.names)
+	}
+	after.remove(key)
+	after.remove(key)
+	left, err := folder.ReadDir(".")
+	if err != nil || len(left) != 0 || len(folder.names) != 2 {
+		t.Errorf("left %v, removed %q, %v", left, folder.names, err)
+	}
 }

@@ -49,8 +49,12 @@ func diskAgent(t *testing.T, d *powercut.Disk) (*Agent, []journal.Entry) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { j.Close() })
+	b, err := openBlobs(below{d, dirSpool})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a := &Agent{config: Config{Log: slog.New(slog.DiscardHandler)}, journal: j, held: map[core.Key]*held{},
-		outputs: outputs{below{d, dirFiles}}, blobs: blobs{below{d, dirSpool}}}
+		outputs: outputs{below{d, dirFiles}}, blobs: b}
 	return a, entries
 }
 

@@ -131,7 +131,10 @@ func (a *Agent) sandbox(j *job) wasmplugins.Outcome {
 	c := broker.Config{
 		Plugin: o.Plugin, Grant: grant, Policy: a.policy, Broadcast: a.broadcast.get,
 		Remote: a.calls.remote(o.Execution, o.Fence), Ended: func() *broker.Error { return a.givenUp(o) },
-		Scripts: a.scripts, Private: a.private(), Cancelled: j.flag, Redact: &j.hidden, DryRun: o.DryRun, OnCall: j.intend,
+		Scripts: a.scripts, Cancelled: j.flag, Redact: &j.hidden, DryRun: o.DryRun, OnCall: j.intend,
+	}
+	if len(grant.Files) > 0 {
+		c.Private = a.private()
 	}
 	if o.ArtifactBytes > 0 {
 		j.left = a.artifactsOf(j)

@@ -23,6 +23,7 @@ type Log struct {
 
 	seq    int64 // of the newest chunk
 	file   disk.File
+	stored bool // there may be a file; most executions log nothing and have none
 	size   int64
 	chunks []chunk // not acknowledged, in order
 	sent   int     // how many of them were sent in this session
@@ -113,6 +114,7 @@ func (l *Log) store(c stored) error {
 		return os.ErrExist // any error: the lines are counted as missing
 	}
 	if l.file == nil {
+		l.stored = true
 		if l.file, err = l.spool.folder.OpenFile(l.name(), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 			return err
 		}
@@ -232,7 +234,7 @@ func (s *Spool) load() error {
 			_ = s.folder.Remove(entry.Name())
 			continue
 		}
-		l := &Log{spool: s, execution: execution, fence: fence, closed: true}
+		l := &Log{spool: s, execution: execution, fence: fence, closed: true, stored: true}
 		if err := l.index(); err != nil || len(l.chunks) == 0 {
 			_ = s.folder.Remove(entry.Name())
 			continue

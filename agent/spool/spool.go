@@ -159,7 +159,9 @@ func (s *Spool) room(n int64) bool {
 // remove forgets a log and its file.
 func (s *Spool) remove(l *Log) {
 	l.closeFile()
-	_ = s.folder.Remove(l.name())
+	if l.stored {
+		_ = s.folder.Remove(l.name())
+	}
 	s.bytes -= l.size
 	l.size = 0
 	s.logs = slices.DeleteFunc(s.logs, func(x *Log) bool { return x == l })

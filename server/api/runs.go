@@ -42,15 +42,20 @@ func (a *API) startRun(ctx context.Context, in *startRunInput) (*created[sdk.Run
 	})
 }
 
-// starting starts a run, or returns the one that an earlier call with the same key made: before anything is looked
-// at that may have changed since, such as a plugin that was disabled.
+// starting starts a run, or returns the one that an earlier call with the same key made: also where what has changed
+// since, such as a plugin that was disabled, would refuse it now. The transaction that stores a run looks for the key,
+// so that only a refusal has to: most keys are new, and reading ahead for them cost a twentieth of the server's time.
 func (a *API) starting(ctx context.Context, key *store.Idempotency, p Prefers, start func() (octopus.Run, bool, error)) (*created[sdk.Run], error) {
-	run, replay, err := a.store.Replayed(ctx, key)
-	if err == nil && !replay {
-		run, replay, err = start()
-	}
+	run, replay, err := start()
 	if err != nil {
-		return nil, err
+		before, made, failed := a.store.Replayed(ctx, key)
+		switch {
+		case octopus.CodeOf(failed) == octopus.CodeConflict: // the key is another request's
+			return nil, failed
+		case failed != nil || !made:
+			return nil, err
+		}
+		run, replay = before, true
 	}
 	return a.startedRun(ctx, run, replay, p)
 }

@@ -101,7 +101,11 @@ func TestIdempotencyKey(t *testing.T) {
 	// What changed since does not matter: the answer was given.
 	w.raw("POST", "/api/v1/plugins/hello/disable", ``)
 	replayed, refused := w.raw("POST", "/api/v1/runs", body, "Idempotency-Key", "k1"), w.raw("POST", "/api/v1/runs", body, "Idempotency-Key", "k4")
+	reused := w.raw("POST", "/api/v1/runs", strings.Replace(body, "1}", "2}", 1), "Idempotency-Key", "k1")
 	w.raw("POST", "/api/v1/plugins/hello/enable", ``)
+	if reused.StatusCode != 409 || !strings.Contains(reused.body, "Idempotency-Key") {
+		t.Errorf("with the plugin disabled, another body: %d %s", reused.StatusCode, reused.body)
+	}
 	if replayed.StatusCode != 200 || refused.StatusCode != 409 {
 		t.Errorf("with the plugin disabled: %d for a replay, %d for a new run", replayed.StatusCode, refused.StatusCode)
 	}
