@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,10 @@ func wantedBy(e *pflag.InvalidValueError) string {
 }
 
 // apiField is how the server says which field of a request is wrong.
-var apiField = regexp.MustCompile(`^/?([a-z][a-z0-9_]*): (.+)$`)
+var apiField = regexp.MustCompile(`^/?(?:target/)?([a-z][a-z0-9_]*): (.+)$`)
+
+// seconds ends a sentence about a field that is a number of seconds.
+var seconds = regexp.MustCompile(` (\d+)\.$`)
 
 // inFlags names the flag where the server names the field that the flag fills.
 func inFlags(cmd *cobra.Command, sentence string) string {
@@ -61,9 +65,26 @@ func inFlags(cmd *cobra.Command, sentence string) string {
 	}
 	name := strings.ReplaceAll(strings.TrimPrefix(strings.TrimSuffix(m[1], "_seconds"), "max_"), "_", "-")
 	for _, flag := range []string{strings.ReplaceAll(m[1], "_", "-"), name} {
-		if cmd.Flags().Lookup(flag) != nil {
-			return "--" + flag + " " + m[2]
+		f := cmd.Flags().Lookup(flag)
+		if f == nil {
+			continue
 		}
+		if f.Value.Type() == "duration" {
+			m[2] = seconds.ReplaceAllStringFunc(m[2], inHours)
+		}
+		return "--" + flag + " " + m[2]
 	}
 	return sentence
+}
+
+// inHours writes " 2592000." as the flag takes it, " 720h.".
+func inHours(end string) string {
+	n, err := strconv.Atoi(strings.Trim(end, " ."))
+	switch {
+	case err != nil || n == 0:
+		return end
+	case n%3600 != 0:
+		return " " + strconv.Itoa(n) + "s."
+	}
+	return " " + strconv.Itoa(n/3600) + "h."
 }

@@ -43,7 +43,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 			return usagef("%q is one word too many.", args[len(names)])
 		}
 		for i, name := range names {
-			if err := sameKind(cmd, name, args[i]); err != nil {
+			if err := word(cmd, name, args[i]); err != nil {
 				return err
 			}
 		}
@@ -58,7 +58,7 @@ func atLeastOne(name string) cobra.PositionalArgs {
 			return usagef("%s is missing.", name)
 		}
 		for _, arg := range args {
-			if err := sameKind(cmd, name, arg); err != nil {
+			if err := word(cmd, name, arg); err != nil {
 				return err
 			}
 		}
@@ -80,6 +80,14 @@ func kinds() []struct{ word, prefix, group string } {
 		{"TASK", octopus.PrefixTask, "tasks"}, {"RUN", octopus.PrefixRun, "runs"}, {"EXECUTION", octopus.PrefixExecution, "executions"},
 		{"AGENT", octopus.PrefixAgent, "agents"}, {"PLUGIN", octopus.PrefixPlugin, "plugins"}, {"USER", octopus.PrefixUser, "users"},
 	}
+}
+
+// word refuses an empty word, such as a variable of a script that is not set, and the id of another thing.
+func word(cmd *cobra.Command, name, arg string) error {
+	if strings.TrimSpace(arg) == "" {
+		return usagef("%s is empty.", name)
+	}
+	return sameKind(cmd, name, arg)
 }
 
 // sameKind refuses the id of another thing than the command is about, and names the command that takes it.

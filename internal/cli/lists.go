@@ -17,6 +17,17 @@ type listFlags struct{ sdk.List }
 func (l *listFlags) register(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&l.Limit, "limit", 50, "how many at most, up to 500")
 	cmd.Flags().StringVar(&l.Cursor, "cursor", "", "go on after a page: its next_cursor")
+	checkLimit(cmd, &l.Limit)
+}
+
+// checkLimit refuses a --limit below 1, which the client would leave out.
+func checkLimit(cmd *cobra.Command, limit *int) {
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if cmd.Flags().Changed("limit") && *limit < 1 {
+			return usagef("--limit is %d, but must be a whole number from 1 to 500.", *limit)
+		}
+		return nil
+	}
 }
 
 // printPage prints one page; where there is more it says how to go on.

@@ -91,6 +91,7 @@ func (a *app) pluginsSubmissions() *cobra.Command {
 	fs.BoolVar(&f.Mine, "mine", false, "only your own")
 	fs.IntVar(&f.Limit, "limit", 0, "items on a page (default 50)")
 	fs.StringVar(&f.Cursor, "cursor", "", "next page, as the page before named it")
+	checkLimit(cmd, &f.Limit)
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"strconv"
 	"time"
 )
@@ -24,7 +25,7 @@ func seedOf(text string) (*uint64, error) {
 	}
 	seed, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return nil, usagef("--seed is %q, but must be a number of 0 or more.", text)
+		return nil, usagef("--seed is %q, but must be a whole number from 0 to %d.", text, uint64(math.MaxUint64))
 	}
 	return &seed, nil
 }

@@ -24,10 +24,12 @@ type workFlags struct {
 	fuel                      int64
 	dryRun                    bool
 	sandboxFlags
+	changed func(flag string) bool
 }
 
 func (w *workFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
+	w.changed = f.Changed
 	f.StringVar(&w.action, "action", "", "action of the plugin (default its only one)")
 	f.StringVar(&w.version, "plugin-version", "", "exact version, a range such as ^1.2, or a ring: canary, early, all (default the newest of the run's ring)")
 	w.params.register(f)
@@ -49,6 +51,9 @@ func (w *workFlags) register(cmd *cobra.Command) {
 
 // targeted returns the target, as its flags imply each other: --agent is mode agent.
 func (w *workFlags) targeted() (sdk.Target, error) {
+	if w.agent == "" && w.target == "" && w.changed("agent") { // a variable of a script that is not set must not mean any
+		return sdk.Target{}, usagef("--agent is empty: name an agent, or leave it out for any.")
+	}
 	t := sdk.Target{Mode: w.target, Count: w.count, Agent: w.agent, Selector: w.selector}
 	if t.Mode == "" && t.Agent != "" {
 		t.Mode = "agent"
