@@ -165,7 +165,7 @@ type link struct {
 
 // dial opens a socket. The answer comes with the error when the server refuses.
 func (m *machine) dial(headers http.Header) (*link, *http.Response, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	ws, answer, err := websocket.Dial(ctx, m.server.http.URL+wire.PathConnect, &websocket.DialOptions{
 		HTTPHeader: headers, Subprotocols: []string{wire.Subprotocol}, HTTPClient: m.server.http.Client(),
@@ -258,7 +258,7 @@ func expect[T wire.Message](l *link) T {
 			return want
 		}
 	}
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(patience)
 	for {
 		select {
 		case m, ok := <-l.got:
@@ -279,7 +279,7 @@ func expect[T wire.Message](l *link) T {
 // closed returns the code and reason with which the server ended the connection.
 func (l *link) closed() websocket.CloseError {
 	l.t.Helper()
-	timeout := time.After(15 * time.Second)
+	timeout := time.After(patience)
 	for {
 		select {
 		case _, ok := <-l.got:

@@ -277,7 +277,7 @@ func TestJournals(t *testing.T) {
 
 func TestSilenceThenLost(t *testing.T) {
 	t.Parallel()
-	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: 600 * time.Millisecond}})
+	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: brisk}})
 	l, _ := s.enrol("web-01").connect()
 	run := s.submit(func(s *dispatch.Submission) { s.LostAfter = 3 * time.Second })
 	g := l.take(expect[*wire.Offer](l))
@@ -291,7 +291,7 @@ func TestSilenceThenLost(t *testing.T) {
 
 func TestLostIsRetriedElsewhere(t *testing.T) {
 	t.Parallel()
-	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: 600 * time.Millisecond, RetryBackoff: 10 * time.Millisecond}})
+	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: brisk, RetryBackoff: 10 * time.Millisecond}})
 	l, _ := s.enrol("web-01").connect()
 	run := s.submit(func(s *dispatch.Submission) {
 		s.Action, s.OnLost, s.MaxAttempts, s.LostAfter = "again", octopus.OnLostRetry, 2, 300*time.Millisecond
@@ -305,7 +305,7 @@ func TestLostIsRetriedElsewhere(t *testing.T) {
 		defer close(beat)
 		every := time.NewTicker(30 * time.Millisecond)
 		defer every.Stop()
-		for i := int64(1); s.execution(run).Status != octopus.Succeeded && i < 200; i++ {
+		for i := int64(1); s.execution(run).Status != octopus.Succeeded && i < 20_000; i++ {
 			l.reply(&wire.Heartbeat{Seq: i, Free: 4, LastOffer: 1})
 			<-every.C
 		}

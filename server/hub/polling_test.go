@@ -140,7 +140,7 @@ func (p *polling) open(items ...wire.Item) *wire.HelloAnswer {
 // awaited polls until a message of a type comes; others before it are passed over.
 func awaited[T wire.Message](p *polling) T {
 	p.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		for i, m := range p.inbox {
 			if want, ok := m.(T); ok {

@@ -118,7 +118,7 @@ func TestPagesOfAHello(t *testing.T) {
 
 func TestWhatConnectedAgentsAreTold(t *testing.T) {
 	t.Parallel()
-	s := start(t, settings{})
+	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: -1}}) // the product's own
 	entry := octopus.CacheEntry{Region: "broadcast", Key: "motd", Value: json.RawMessage(`"hello"`), ExpiresAt: time.Now().Add(time.Hour)}
 	if err := s.store.CachePut(t.Context(), entry); err != nil {
 		t.Fatal(err)

@@ -107,7 +107,7 @@ func TestAdmissionIsBounded(t *testing.T) {
 
 func TestTwoMachinesOneKey(t *testing.T) {
 	t.Parallel()
-	s := start(t, settings{hub: hub.Config{PingWithin: 200 * time.Millisecond}})
+	s := start(t, settings{hub: hub.Config{PingWithin: patience}}) // the first answers its ping
 	m := s.enrol("web-01")
 	first, _ := m.connect()
 	second := *m

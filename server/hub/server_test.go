@@ -90,6 +90,9 @@ func start(t testing.TB, o settings) *server {
 	if d.Sweep == 0 {
 		d.Sweep = 20 * time.Millisecond
 	}
+	if d.Heartbeat == 0 {
+		d.Heartbeat = time.Minute // agents of tests say nothing when they have nothing to say
+	}
 	s.dispatch = dispatch.New(d)
 	h := o.hub
 	h.Store, h.Auth, h.Dispatch, h.Catalog, h.ServerID = s.store, s.auth, s.dispatch, s.catalog, id
@@ -105,7 +108,21 @@ func start(t testing.TB, o settings) *server {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	for _, run := range []func(context.Context) error{c.Run, s.dispatch.Run, s.hub.Run} {
+	renew := func(ctx context.Context) error { // or a server beside it takes this one for dead after a while
+		for tick := time.NewTicker(5 * time.Second); ; {
+			select {
+			case <-tick.C:
+				_ = s.store.RenewServer(ctx, store.Server{ID: id, StartedAt: time.Now()}) // a test may have broken it
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+	parts := []func(context.Context) error{c.Run, s.dispatch.Run, s.hub.Run}
+	if o.path != "" {
+		parts = append(parts, renew)
+	}
+	for _, run := range parts {
 		wg.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				t.Errorf("run: %v", err)
@@ -200,10 +217,17 @@ func (s *server) execution(run octopus.Run) octopus.Execution {
 	return list[0]
 }
 
+// patience is how long a test waits for what must happen, on a machine that has thirty other things to do.
+const patience = 2 * time.Minute
+
+// brisk is a heartbeat of tests that wait until an agent is missed: short, and yet the agent of a test says something
+// within two and a half of them, however busy the machine is.
+const brisk = 2 * time.Second
+
 // ended waits for the end of the only execution of a run.
 func (s *server) ended(run octopus.Run) octopus.Execution {
 	s.t.Helper()
-	if _, _, err := s.dispatch.WaitRun(context.Background(), run, 30*time.Second); err != nil {
+	if _, _, err := s.dispatch.WaitRun(context.Background(), run, patience); err != nil {
 		s.t.Fatal(err)
 	}
 	x, err := s.store.Execution(context.Background(), s.execution(run).ID)
@@ -219,7 +243,7 @@ func (s *server) ended(run octopus.Run) octopus.Execution {
 // eventually waits for what no message announces.
 func (s *server) eventually(what string, ok func() bool) {
 	s.t.Helper()
-	deadline, look := time.After(30*time.Second), time.NewTicker(5*time.Millisecond)
+	deadline, look := time.After(patience), time.NewTicker(5*time.Millisecond)
 	defer look.Stop()
 	for !ok() {
 		select {

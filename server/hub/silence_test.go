@@ -14,7 +14,7 @@ import (
 // lost_after, less a margin, so the server must wait for both.
 func TestLostNotBeforeTheAgentGaveUp(t *testing.T) {
 	t.Parallel()
-	const heartbeat, lostAfter = 400 * time.Millisecond, 500 * time.Millisecond
+	const heartbeat, lostAfter = brisk, 500 * time.Millisecond
 	s := start(t, settings{dispatch: dispatch.Config{Heartbeat: heartbeat}})
 	l, _ := s.enrol("web-01").connect()
 	run := s.submit(func(s *dispatch.Submission) { s.LostAfter = lostAfter })
@@ -33,7 +33,7 @@ func TestLostNotBeforeTheAgentGaveUp(t *testing.T) {
 func TestHeardByAnotherServer(t *testing.T) {
 	t.Parallel()
 	url := storetest.Postgres(t)
-	slow := dispatch.Config{Heartbeat: 400 * time.Millisecond}
+	slow := dispatch.Config{Heartbeat: brisk}
 	a := start(t, settings{path: url, first: true, dispatch: slow})
 	m := a.enrol("web-01")
 	l, _ := m.connect()
@@ -46,14 +46,15 @@ func TestHeardByAnotherServer(t *testing.T) {
 	l, _ = m.connect(wire.Item{Execution: g.Execution, Fence: g.Fence, Attempt: g.Attempt, Phase: wire.PhaseStarted})
 	every := time.NewTicker(100 * time.Millisecond)
 	defer every.Stop()
-	for seq := int64(1); time.Since(began) < 1300*time.Millisecond; seq++ {
+	var heard time.Time
+	for seq := int64(1); time.Since(began) < brisk*5/2; seq++ {
 		<-every.C
+		heard = time.Now()
 		l.send(&wire.Heartbeat{Seq: seq, Free: 3})
 	}
-	heard := time.Now()
 	l.ws.CloseNow()
 	x := b.ended(run)
-	if silence := x.FinishedAt.Sub(heard); x.Status != octopus.Lost || silence < 1400*time.Millisecond {
+	if silence := x.FinishedAt.Sub(heard); x.Status != octopus.Lost || silence < brisk*5/2+400*time.Millisecond {
 		t.Fatalf("%s after %s of silence", x.Status, silence)
 	}
 }

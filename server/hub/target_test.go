@@ -199,7 +199,7 @@ func TestRetries(t *testing.T) {
 		}
 		l.send(r)
 	}
-	run, _, err := s.dispatch.WaitRun(t.Context(), run, 10*time.Second)
+	run, _, err := s.dispatch.WaitRun(t.Context(), run, patience)
 	if err != nil || run.Status() != octopus.RunFailed {
 		t.Fatal(run.Counts, err)
 	}
