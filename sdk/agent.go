@@ -43,6 +43,7 @@ type AgentFacts struct {
 	SandboxLevel   string   `json:"sandbox_level,omitempty"`
 	SandboxHas     []string `json:"sandbox_has,omitempty"`
 	SandboxMissing []string `json:"sandbox_missing,omitempty"`
+	SandboxWithout []string `json:"sandbox_without,omitempty" doc:"What the machine does not allow, and no level needs."`
 	Policy         string   `json:"policy,omitempty" doc:"The owner's policy file. Left out in lists."`
 
 	Commands []string `json:"commands,omitempty" doc:"Names of the commands that its owner lets plugins run, outside the sandbox."`

@@ -18,7 +18,7 @@ type Submission struct {
 	Manifest  json.RawMessage `json:"manifest,omitempty"`
 	Note      string          `json:"note,omitempty" doc:"The author's, for the reviewer."`
 	Checks    []Check         `json:"checks" doc:"What was checked by itself before anybody looked."`
-	Before    string          `json:"before,omitempty" doc:"The newest published version of the plugin, which it is compared with; left out of lists."`
+	Before    string          `json:"before,omitempty" doc:"The version of the plugin that runs get now, with which it is compared; left out of lists."`
 	Asks      []Ask           `json:"asks,omitempty" doc:"What it wants to be allowed; left out of lists."`
 	CreatedAt time.Time       `json:"created_at"`
 	CreatedBy string          `json:"created_by"`

@@ -138,3 +138,44 @@ func FuzzValueOf(f *testing.F) {
 		Pretty(raw)
 	})
 }
+
+// TestSandboxCard: what an agent's sandbox is made of is told with what a higher level lacks, and what it goes without.
+func TestSandboxCard(t *testing.T) {
+	t.Parallel()
+	got := draw(t, sandboxCard(octopus.Sandbox{Level: "process", Has: []string{"a process of its own"}, Missing: []string{"no files (Landlock)"}, Without: []string{"a memory cgroup of its own"}}))
+	for _, want := range []string{"a process of its own", "no files (Landlock) <small>missing for a higher level</small>", `data-testid="sandbox-without"`, "a memory cgroup of its own"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %s", want, got)
+		}
+	}
+	if strings.Contains(draw(t, sandboxCard(octopus.Sandbox{Level: "full", Has: []string{"all"}})), "sandbox-without") {
+		t.Error("a sandbox that lacks nothing goes without something")
+	}
+}
+
+func TestHistoryWords(t *testing.T) {
+	t.Parallel()
+	for want, e := range map[string]octopus.PluginEvent{
+		"enabled again":               {Kind: octopus.PluginStatusChanged, Message: "published"},
+		"disabled":                    {Kind: octopus.PluginStatusChanged, Message: "disabled"},
+		"marked as deprecated":        {Kind: octopus.PluginStatusChanged, Message: "deprecated"},
+		"revoked for good":            {Kind: octopus.PluginStatusChanged, Message: "revoked"},
+		"the whole plugin disabled":   {Kind: octopus.PluginSwitched, Message: "disabled"},
+		"configured, changed: region": {Kind: octopus.PluginConfigured, Message: "changed: region"},
+	} {
+		if got := historyWords(e); got != want {
+			t.Errorf("%+v reads %q, want %q", e, got, want)
+		}
+	}
+}
+
+func TestFetchWords(t *testing.T) {
+	t.Parallel()
+	for want, f := range map[string]octopus.Fetches{
+		"–": {}, "3 × by 1 agent": {Downloads: 3, Agents: 1}, "2 ×": {Downloads: 2},
+	} {
+		if got := fetchWords(f); got != want {
+			t.Errorf("%+v reads %q, want %q", f, got, want)
+		}
+	}
+}

@@ -8,14 +8,15 @@ import (
 	"octopus/sdk"
 )
 
-// TestCatalogue: an administrator switches several plugins at once and takes it back, watches a plugin's page while
-// others decide about it, and sees and revokes what was granted.
+// TestCatalogue: an administrator switches several plugins at once and takes it back, watches the list and a plugin's
+// page while others decide about it, and sees and revokes what was granted.
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	b := d.signIn(t)
 	client := sdk.New(d.URL, d.APIToken)
 	switchMany(t, d, b, client)
+	watchList(t, d, b, client)
 	watch(t, d, b, client)
 	revoke(t, d, b, client)
 }
@@ -49,6 +50,23 @@ func switchMany(t *testing.T, d *dev, b *tab, client *sdk.Client) {
 	b.click("undo")
 	b.waitText("#toasts", "Taken back.")
 	enabled(true)
+}
+
+// watchList keeps the list of plugins open, with one ticked, while somebody else decides.
+func watchList(t *testing.T, d *dev, b *tab, client *sdk.Client) {
+	b.do("open the plugins", chromedp.Navigate(d.URL+"/plugins"))
+	b.waitText(css("live-badge"), "Live")
+	b.within("#plugin-noop", "tick")
+	b.waitText(css("ticked"), "1 plugin")
+	b.mark()
+	for _, enabled := range []bool{false, true} {
+		if err := client.EnablePlugin(t.Context(), "noop", "", enabled); err != nil {
+			t.Fatal(err)
+		}
+		b.waitText("#plugin-noop", map[bool]string{true: "asks for nothing", false: "disabled"}[enabled])
+	}
+	b.waitText(css("ticked"), "1 plugin") // a live update takes no tick away
+	b.marked()
 }
 
 // watch keeps a plugin's page open, with a version ticked, while somebody else decides.

@@ -72,6 +72,9 @@ func showAgent(t io.Writer, g sdk.Agent) {
 	if len(g.Facts.SandboxMissing) > 0 {
 		row(t, "", "missing: "+strings.Join(g.Facts.SandboxMissing, ", "))
 	}
+	if len(g.Facts.SandboxWithout) > 0 {
+		row(t, "", "without: "+strings.Join(g.Facts.SandboxWithout, ", "))
+	}
 	row(t, "Address", dash(g.RemoteAddr))
 	row(t, "Connected", stamp(g.ConnectedAt))
 	if by := (octopus.Facts{Transport: octopus.Transport(g.Facts.Transport), TransportReason: g.Facts.TransportReason}).Connection(); by != "" {

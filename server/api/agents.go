@@ -38,7 +38,7 @@ func toFacts(f octopus.Facts) sdk.AgentFacts {
 	return sdk.AgentFacts{
 		Hostname: f.Hostname, User: f.User, OS: f.OS, Arch: f.Arch, Platform: f.Platform, Kernel: f.Kernel,
 		Addresses: f.Addresses, CPUs: f.CPUs, MemoryBytes: f.MemoryBytes, AgentVersion: f.AgentVersion,
-		SandboxLevel: f.Sandbox.Level, SandboxHas: f.Sandbox.Has, SandboxMissing: f.Sandbox.Missing, Policy: f.Policy,
+		SandboxLevel: f.Sandbox.Level, SandboxHas: f.Sandbox.Has, SandboxMissing: f.Sandbox.Missing, SandboxWithout: f.Sandbox.Without, Policy: f.Policy,
 		Commands: f.Commands, Scripts: f.Scripts, Transport: string(f.Transport), TransportReason: f.TransportReason,
 	}
 }

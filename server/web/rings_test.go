@@ -13,18 +13,24 @@ import (
 // publishAs puts a version of a plugin that asks for nothing into a ring.
 func (s *site) publishAs(name, version string, ring octopus.Ring, capabilities string) {
 	s.t.Helper()
+	if _, err := s.catalog.UploadInto(s.t.Context(), packedAs(s.t, name, version, capabilities), ring, "ada"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// packedAs is a module that asks for capabilities.
+func packedAs(t *testing.T, name, version, capabilities string) []byte {
+	t.Helper()
 	module, err := os.ReadFile("../../wasmplugins/builtin/noop/noop.wasm")
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	packed, err := wasmplugins.Pack(module, []byte(`{"schema":"octopus.plugin/v1","abi":1,"name":"`+name+`","version":"`+version+`",
 		"actions":[{"name":"run"}],"capabilities":`+capabilities+`}`))
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	if _, err := s.catalog.UploadInto(s.t.Context(), packed, ring, "ada"); err != nil {
-		s.t.Fatal(err)
-	}
+	return packed
 }
 
 // text is what a person reads of a part of a page, from a mark to the end of its section.
