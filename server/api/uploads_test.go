@@ -91,7 +91,8 @@ func TestBrokenUploads(t *testing.T) {
 		{"announced too large", " HTTP/1.1\r\nContent-Length: 50331648", nil, false, 413, "The module has 48MiB; this server takes at most 32MiB (plugins.max_module)."},
 		{"an archive", " HTTP/1.1\r\nContent-Length: 30000000", zip, false, 422, "a zip archive, and nothing is unpacked here"},
 		{"an archive, in chunks", " HTTP/1.1\r\nTransfer-Encoding: chunked", chunk(zip), false, 422, "a zip archive"},
-		{"compressed on the way", " HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: 30000000", append([]byte("\x1f\x8b\x08"), make([]byte, 600)...), false, 422, "compressed with gzip"},
+		{"compressed on the way", " HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: 30000000", append([]byte("\x1f\x8b\x08"), make([]byte, 600)...), false, 415, "must not be compressed: send it as it is"},
+		{"compressed", " HTTP/1.1\r\nContent-Length: 30000000", append([]byte("\x1f\x8b\x08"), make([]byte, 600)...), false, 422, "compressed with gzip"},
 	}
 	t.Run("all", func(t *testing.T) {
 		for _, tc := range cases {
