@@ -3,8 +3,10 @@ package web
 import (
 	"bufio"
 	"bytes"
+	"maps"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +60,8 @@ func TestABrowserThatStopsReading(t *testing.T) {
 		for range reader.lines {
 		}
 	}()
+	l := s.web.live
+	other := only(t, l)
 	before := heap()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.base+"/events?topics=feed", nil)
 	if err != nil {
@@ -70,7 +74,6 @@ func TestABrowserThatStopsReading(t *testing.T) {
 	defer stuck.Body.Close()
 	bufio.NewReaderSize(stuck.Body, 16).ReadByte() // and not a byte more
 
-	l := s.web.live
 	batch := []byte("data: " + strings.Repeat("x", 8<<10) + "\n\n")
 	viewers, most, slowest, stalled := l.viewers(), int64(0), time.Duration(0), stall.Watch(t)
 	for end := time.Now().Add(2 * writePatient); l.viewers() == viewers; {
@@ -78,16 +81,10 @@ func TestABrowserThatStopsReading(t *testing.T) {
 			t.Fatal("the browser that does not read is still served")
 		}
 		l.mu.Lock()
-		var other *client
 		for _, g := range l.groups {
 			from, held := time.Now(), stalled()
 			l.give(g, nil, batch)
 			slowest = max(slowest, time.Since(from)-(stalled()-held))
-			for c := range g.clients {
-				if other == nil || c.waiting.Load() < other.waiting.Load() {
-					other = c
-				}
-			}
 		}
 		l.mu.Unlock()
 		from, held := time.Now(), stalled()
@@ -104,6 +101,21 @@ func TestABrowserThatStopsReading(t *testing.T) {
 	if slowest >= time.Second {
 		t.Errorf("another browser waited %s", slowest)
 	}
+}
+
+// only is the one browser that follows.
+func only(t *testing.T, l *live) *client {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []*client
+	for _, g := range l.groups {
+		found = slices.AppendSeq(found, maps.Keys(g.clients))
+	}
+	if len(found) != 1 {
+		t.Fatalf("%d browsers follow, want one", len(found))
+	}
+	return found[0]
 }
 
 func heap() int64 {
