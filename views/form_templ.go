@@ -1622,7 +1622,7 @@ func RunPage(m RunForm) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if m.Work == nil {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 154, "<div class=\"home\"><section class=\"card\" aria-label=\"Choose what to run\"><div class=\"body\"><p class=\"soft\">First choose what to run.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 154, "<div class=\"home whole\"><section class=\"card\" aria-label=\"Choose what to run\"><div class=\"body\"><p class=\"soft\">First choose what to run.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
