@@ -257,10 +257,10 @@ func TestOddButValidFrames(t *testing.T) {
 		if i == len(text)-1 {
 			head |= final
 		}
-		l.write(whole(head, text[i:i+1]))
-		if i%20 == 0 {
+		if i%20 == 0 { // before the fragment: the answer to the last one comes after all pongs
 			l.write(whole(final|opPing, strings.Repeat("p", 125)))
 		}
+		l.write(whole(head, text[i:i+1]))
 	}
 	pongs := 0
 	l.until(func(op byte, payload []byte) bool {
