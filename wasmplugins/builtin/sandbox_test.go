@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"octopus/internal/stall"
 	"octopus/sdk/spec"
 	"octopus/wasmplugins"
 	"octopus/wasmplugins/builtin"
@@ -149,13 +150,13 @@ func TestEchoLives(t *testing.T) {
 	if len(lines) != 4 || len(progress) < 3 || progress[len(progress)-1] != 1 {
 		t.Errorf("lines %q, progress %v", lines, progress)
 	}
-	cancelled := make(chan struct{})
+	cancelled, stalled := make(chan struct{}), stall.Watch(t)
 	cancel := sync.OnceFunc(func() { close(cancelled) })
 	out = pool.Run(t.Context(), wasmplugins.Job{
 		Digest: s.digests["echo"], Request: request(t, "echo", `{"message":"hi","delay_seconds":20}`), Cancelled: cancelled,
 		OnProgress: func(float64, string) { cancel() },
 	}, wasmplugins.DenyAll)
-	if out.Response.StatusCode != 499 || out.GuestTime > 19*time.Second {
+	if out.Response.StatusCode != 499 || out.GuestTime > 10*time.Second+stalled() {
 		t.Errorf("got %+v after %s, %v", out.Response, out.GuestTime, out.Err)
 	}
 }
