@@ -139,17 +139,15 @@ func TestTheNewestPollWins(t *testing.T) {
 	s := startPatient(t, settings{})
 	p := s.enrol("web-01").polling()
 	p.open()
-	awaited[*wire.Prefetch](p) // the last that a hello brings: nothing ends the next poll
-	older, newer := p.next(20*time.Second), p.next(20*time.Second)
-	got := make(chan answered, 2)
-	go func() { got <- p.polled(older) }()
-	s.eventually("the first poll waits", func() bool { return s.hub.Polling() == 1 })
-	go func() { got <- p.polled(newer) }()
-	if a := <-got; a.status != 200 || len(a.Frames) != 0 {
+	awaited[*wire.Prefetch](p) // the last that a hello brings
+	older, first := p.parked(t.Context())
+	newer, second := p.next(20*time.Second), make(chan answered, 1)
+	go func() { second <- p.polled(newer) }()
+	if a := <-first; a.status != 200 || len(a.Frames) != 0 {
 		t.Fatalf("the older poll: %+v", a)
 	}
 	s.submit(nil)
-	if a := <-got; a.status != 200 || len(a.Frames) != 1 {
+	if a := <-second; a.status != 200 || len(a.Frames) != 1 {
 		t.Fatalf("the newer poll: %+v", a)
 	}
 	if a := p.polled(older); a.status != 409 || !strings.Contains(a.detail, "newer poll") {
@@ -184,12 +182,8 @@ func TestTakeoverBetweenSocketAndPolls(t *testing.T) {
 		t.Fatalf("the socket: %+v", e)
 	}
 	before, _ := s.dispatch.Presence(m.id)
-	awaited[*wire.Prefetch](p) // the last that a hello brings: nothing ends the next poll
-
-	waiting := make(chan answered)
-	poll := p.next(20 * time.Second)
-	go func() { waiting <- p.polled(poll) }()
-	s.eventually("the poll waits", func() bool { return s.hub.Polling() == 1 })
+	awaited[*wire.Prefetch](p) // the last that a hello brings
+	_, waiting := p.parked(t.Context())
 	l, answer := m.connect(held)
 	if answer.Items[0].Answer != wire.AnswerKeep {
 		t.Fatalf("%+v", answer)
@@ -248,21 +242,17 @@ func TestTwoPollersOneKey(t *testing.T) {
 
 func TestSilentPollersGo(t *testing.T) {
 	t.Parallel()
-	s := startPatient(t, settings{hub: hub.Config{PollWithin: 2 * time.Second}})
+	s := startPatient(t, settings{hub: hub.Config{PollWithin: 10 * time.Second}}) // 4 s for one that breaks off
 	p := s.enrol("web-01").polling()
 	p.open()
 	awaited[*wire.Prefetch](p) // the last that a hello brings
 	ctx, cancel := context.WithCancel(t.Context())
-	body, _ := wire.EncodePoll(p.next(20 * time.Second))
-	done := make(chan answered)
-	headers := p.sign(http.MethodPost, wire.PathHeartbeat)
-	go func() { done <- p.post(ctx, body, headers) }()
-	s.eventually("the poll waits", func() bool { return s.hub.Polling() == 1 })
+	_, done := p.parked(ctx)
 	stalled, from := stall.Watch(t), time.Now()
 	cancel() // its process was killed
 	<-done
 	s.eventually("it is offline", func() bool { return s.dispatch.Online() == 0 })
-	if took := time.Since(from); took > 4*time.Second+stalled() {
+	if took := time.Since(from); took > 6*time.Second+stalled() {
 		t.Errorf("that took %s", took)
 	}
 	s.eventually("nothing is left of it", func() bool { return s.hub.Connections() == 0 })

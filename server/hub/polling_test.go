@@ -104,6 +104,39 @@ func (p *polling) send(poll *wire.Poll) answered {
 	return a
 }
 
+// parked polls until a poll waits at the server because nothing is left to tell, and returns it and its answer to come.
+// No other poll may wait there.
+// What is told before, such as of plugins that changed while the hello was answered, is taken in.
+func (p *polling) parked(ctx context.Context) (*wire.Poll, <-chan answered) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		poll := p.next(20 * time.Second)
+		body, err := wire.EncodePoll(poll)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		headers, got := p.sign(http.MethodPost, wire.PathHeartbeat), make(chan answered, 1)
+		go func() { got <- p.post(ctx, body, headers) }()
+		for look := time.Tick(5 * time.Millisecond); ; {
+			select {
+			case a := <-got:
+				if a.status != http.StatusOK || a.Close != nil {
+					p.t.Fatalf("the poll: %d %s %+v", a.status, a.detail, a.Polled)
+				}
+				p.take(a)
+			case <-look:
+				if p.server.hub.Polling() == 0 {
+					continue
+				}
+				return poll, got
+			}
+			break
+		}
+	}
+	p.t.Fatal("no poll had to wait")
+	return nil, nil
+}
+
 func (p *polling) take(a answered) {
 	p.t.Helper()
 	if a.Polled == nil {

@@ -27,6 +27,7 @@ import (
 // server is everything that agents talk to, for real: store, catalogue, dispatcher, hub, sockets.
 type server struct {
 	t        testing.TB
+	id       string
 	path     string
 	store    *store.Store
 	auth     *auth.Auth
@@ -48,7 +49,6 @@ type settings struct {
 	hub        hub.Config
 }
 
-// start runs a server until the test ends or stop is called.
 // smallBuffers has the kernel keep little of what its connections are sent: who does not read is noticed soon.
 type smallBuffers struct {
 	net.Listener
@@ -63,6 +63,8 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 	return conn, err
 }
 
+// start runs a server until the test ends or stop is called. Its probe plugin is published before: nobody is told of it
+// later.
 func start(t testing.TB, o settings) *server {
 	t.Helper()
 	s := &server{t: t, path: o.path}
@@ -78,7 +80,7 @@ func start(t testing.TB, o settings) *server {
 		t.Fatal(err)
 	}
 	c := cache.New(b, nil)
-	id := octopus.NewID(octopus.PrefixServer, time.Now())
+	s.id = octopus.NewID(octopus.PrefixServer, time.Now())
 	s.http = httptest.NewUnstartedServer(nil)
 	if s.auth, err = auth.New(auth.Config{Store: s.store, Cache: c}); err != nil {
 		t.Fatal(err)
@@ -86,7 +88,7 @@ func start(t testing.TB, o settings) *server {
 	s.catalog = catalog.New(catalog.Config{Store: s.store, Cache: c})
 	d := o.dispatch
 	d.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
-	d.Store, d.Bus, d.Catalog, d.ServerID = s.store, b, s.catalog, id
+	d.Store, d.Bus, d.Catalog, d.ServerID = s.store, b, s.catalog, s.id
 	if d.Sweep == 0 {
 		d.Sweep = 20 * time.Millisecond
 	}
@@ -95,9 +97,9 @@ func start(t testing.TB, o settings) *server {
 	}
 	s.dispatch = dispatch.New(d)
 	h := o.hub
-	h.Store, h.Auth, h.Dispatch, h.Catalog, h.ServerID = s.store, s.auth, s.dispatch, s.catalog, id
+	h.Store, h.Auth, h.Dispatch, h.Catalog, h.ServerID = s.store, s.auth, s.dispatch, s.catalog, s.id
 	s.hub = hub.New(h)
-	if err := s.store.RenewServer(context.Background(), store.Server{ID: id, StartedAt: time.Now()}); err != nil {
+	if err := s.store.RenewServer(context.Background(), store.Server{ID: s.id, StartedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	s.http.Config.Handler = s.hub.Routes()
@@ -106,26 +108,41 @@ func start(t testing.TB, o settings) *server {
 	}
 	s.http.Start()
 
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	renew := func(ctx context.Context) error { // or a server beside it takes this one for dead after a while
-		for tick := time.NewTicker(5 * time.Second); ; {
-			select {
-			case <-tick.C:
-				_ = s.store.RenewServer(ctx, store.Server{ID: id, StartedAt: time.Now()}) // a test may have broken it
-			case <-ctx.Done():
-				return nil
-			}
-		}
+	if o.path == "" || o.first {
+		s.publish(manifest("probe"))
 	}
 	parts := []func(context.Context) error{c.Run, s.dispatch.Run, s.hub.Run}
 	if o.path != "" {
-		parts = append(parts, renew)
+		parts = append(parts, s.renew)
 	}
-	for _, run := range parts {
+	s.run(parts, func() {
+		if o.bus == nil {
+			b.Close()
+		}
+	})
+	return s
+}
+
+// renew says every few seconds that this server lives, or one beside it takes it for dead.
+func (s *server) renew(ctx context.Context) error {
+	for tick := time.NewTicker(5 * time.Second); ; {
+		select {
+		case <-tick.C:
+			_ = s.store.RenewServer(ctx, store.Server{ID: s.id, StartedAt: time.Now()}) // a test may have broken it
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// run starts the parts of the server and makes stop end them, then the rest.
+func (s *server) run(parts []func(context.Context) error, rest func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for _, part := range parts {
 		wg.Go(func() {
-			if err := run(ctx); err != nil && ctx.Err() == nil {
-				t.Errorf("run: %v", err)
+			if err := part(ctx); err != nil && ctx.Err() == nil {
+				s.t.Errorf("run: %v", err)
 			}
 		})
 	}
@@ -134,17 +151,11 @@ func start(t testing.TB, o settings) *server {
 		wg.Wait()
 		s.http.Close()
 		if err := s.store.Close(); err != nil {
-			t.Errorf("closing the store: %v", err)
+			s.t.Errorf("closing the store: %v", err)
 		}
-		if o.bus == nil {
-			b.Close()
-		}
+		rest()
 	})
-	t.Cleanup(s.stop)
-	if o.path == "" || o.first {
-		s.publish(manifest("probe"))
-	}
-	return s
+	s.t.Cleanup(s.stop)
 }
 
 // manifest is that of a plugin with one action that may be started twice and one that may not.
