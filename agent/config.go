@@ -30,9 +30,10 @@ type Config struct {
 	TokenFile string `key:"agent.token_file"`
 	// Data is the folder of the agent's key, journal and caches. Defaults to a folder of the system or the user.
 	Data string `key:"agent.data"`
-	// Name is the name to ask for. Defaults to the host name.
+	// Name is the name to ask for: without spaces and slashes, and taken as it is. Defaults to the host name, with a dash
+	// for what is not a letter, digit, dot, dash or _ of ASCII.
 	Name string `key:"agent.name"`
-	// Labels are labels k=v that are reported on each connect. Defaults to none.
+	// Labels are labels k=v that are reported on each connect; names as in selectors. Defaults to none.
 	Labels map[string]string `key:"agent.labels" flag:"label"`
 	// Slots is how many executions run at a time. Defaults to twice the CPUs, at least 8, fewer where memory is short.
 	Slots int `key:"agent.slots"`
@@ -135,6 +136,14 @@ func (c Config) Validate() error {
 	}
 	if c.Data == "" {
 		problem("agent.data (--data) must name a folder.")
+	}
+	if c.Name != "" {
+		if err := octopus.CheckAgentName(c.Name); err != nil {
+			problem("agent.name (--name): %s", octopus.Sentence(err))
+		}
+	}
+	if err := octopus.CheckLabels(c.Labels); err != nil {
+		problem("agent.labels (--label): %s", octopus.Sentence(err))
 	}
 	if c.Slots < 1 || c.Slots > maxSlots {
 		problem("agent.slots (--slots) is %d, but must be 1 to %d.", c.Slots, maxSlots)

@@ -32,7 +32,7 @@ type Work struct {
 	DryRun           bool            `json:"dry_run,omitempty" doc:"The agent records what would change something, and answers the plugin as if it were done."`
 	Fuel             int64           `json:"fuel,omitempty" minimum:"0" doc:"How much the plugin may execute, about one unit an instruction; then it ends with out_of_fuel. Left out: what the plugin says, which is no limit unless it names one."`
 	Sandbox          string          `json:"sandbox,omitempty" enum:"basic,process,filtered,full" doc:"The least that the sandbox of an agent must reach for it to run there. Left out: any."`
-	Clock            time.Time       `json:"clock,omitzero" doc:"Where the plugin's clock stands, as in 2026-01-01T00:00:00Z; sleeping moves it. Left out: the real clock."`
+	Clock            time.Time       `json:"clock,omitzero" pattern:"^([^0]|$)" patternDescription:"a time between the years 1678 and 2261" doc:"Where the plugin's clock stands, as in 2026-01-01T00:00:00Z; sleeping moves it. Left out: the real clock."`
 	Seed             *uint64         `json:"seed,omitempty" doc:"What the plugin's random numbers come from: the same each time. Left out: real ones."`
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"octopus/agent"
+	"octopus/internal/octopus"
 	"octopus/internal/version"
 )
 
@@ -75,6 +76,9 @@ func pairs(flag string, words []string) (map[string]string, error) {
 			return nil, usagef("--%s is %q, but must look like key=value.", flag, w)
 		}
 		out[k] = v
+	}
+	if err := octopus.CheckLabels(out); err != nil {
+		return nil, usagef("--%s: %s", flag, octopus.Sentence(err))
 	}
 	return out, nil
 }

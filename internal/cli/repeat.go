@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"octopus/internal/octopus"
 )
 
 // clockOf reads --clock; the zero time, for "", is the real clock.
@@ -14,6 +16,9 @@ func clockOf(text string) (time.Time, error) {
 	clock, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return clock, usagef("--clock is %q, but must be a time such as 2026-01-01T00:00:00Z.", text)
+	}
+	if err := octopus.CheckClock(clock); err != nil {
+		return clock, usagef("--clock is %q. %s", text, octopus.Sentence(err))
 	}
 	return clock, nil
 }

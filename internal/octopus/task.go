@@ -74,7 +74,16 @@ const (
 
 // CheckRepeat refuses a clock that no sandbox could show.
 func CheckRepeat(r Repeat) error {
-	if year := r.Clock.UTC().Year(); r.Clock.IsZero() || firstClock <= year && year <= lastClock {
+	if r.Clock.IsZero() {
+		return nil
+	}
+	return CheckClock(r.Clock)
+}
+
+// CheckClock is [CheckRepeat] for a clock that somebody named: the zero time too is one that no sandbox could show,
+// and must not pass for the real clock.
+func CheckClock(at time.Time) error {
+	if year := at.UTC().Year(); firstClock <= year && year <= lastClock {
 		return nil
 	}
 	return InvalidField("/clock", "The clock must be between the years %d and %d.", firstClock, lastClock)

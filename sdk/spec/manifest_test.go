@@ -51,6 +51,7 @@ func TestDecodeManifestRefuses(t *testing.T) {
 		`{"limits":{"memory":"lots"}}`:  "is not a size",
 		`{"limits":{"memory":-1}}`:      "is not a size",
 		`{"abi":"1"}`:                   "cannot be read",
+		`{"tests":[{"name":"real","action":"x"},{"name":"zero","action":"x","clock":"0001-01-01T00:00:00Z"}]}`: "the clock of the test \"zero\" must be between the years",
 	} {
 		if _, err := DecodeManifest([]byte(raw)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v lacks %q", raw, err, want)

@@ -52,7 +52,30 @@ func DecodeManifest(raw []byte) (Manifest, error) {
 	if key := inexact(raw[:end], reflect.TypeFor[Manifest]()); key != "" {
 		return Manifest{}, fmt.Errorf("The manifest cannot be read: the key %q is not written as it must be. Mind upper and lower case.", key)
 	}
+	if name, ok := zeroClock(raw[:end]); ok {
+		return Manifest{}, fmt.Errorf("The manifest cannot be read: the clock of the test %q must be between the years 1678 and 2261.", name)
+	}
 	return m, nil
+}
+
+// zeroClock finds a test whose clock says what a [Test] without one has: the
+// test would run by the real clock, and nobody would know.
+func zeroClock(raw []byte) (name string, found bool) {
+	var m struct {
+		Tests []struct {
+			Name  string
+			Clock *time.Time
+		}
+	}
+	if json.Unmarshal(raw, &m) != nil {
+		return "", false
+	}
+	for _, t := range m.Tests {
+		if t.Clock != nil && t.Clock.IsZero() {
+			return t.Name, true
+		}
+	}
+	return "", false
 }
 
 // problems collects what Validate finds.

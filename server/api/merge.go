@@ -138,11 +138,17 @@ func (a *API) patchWork(ctx context.Context, w *octopus.Work, p sdk.TaskPatch) e
 // patchRepeat takes over a clock and a seed; null is the real ones.
 func patchRepeat(r *octopus.Repeat, clock, seed json.RawMessage) error {
 	if len(clock) > 0 {
-		r.Clock = time.Time{}
-		if err := json.Unmarshal(clock, &r.Clock); err != nil {
+		var at *time.Time
+		if err := json.Unmarshal(clock, &at); err != nil {
 			return octopus.InvalidField("/clock", "The clock is a time such as \"2026-01-01T00:00:00Z\", or null for the real one.")
 		}
-		r.Clock = r.Clock.UTC()
+		r.Clock = time.Time{}
+		if at != nil {
+			if err := octopus.CheckClock(*at); err != nil {
+				return err
+			}
+			r.Clock = at.UTC()
+		}
 	}
 	if len(seed) > 0 {
 		r.Seed = nil

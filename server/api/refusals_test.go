@@ -74,6 +74,14 @@ func refusedRuns() []refusal {
 		{"an agent of no mode", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"agent":"web-01"}}`, nil, 422, "invalid", "/target/agent", "mode agent"},
 		{"an agent and all", "POST", "/tasks", `{"name":"x","plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"mode":"all","agent":"web-01"}}`, nil, 422, "invalid", "/target/agent", "mode agent"},
 		{"seed without room", "POST", "/runs", `{"plugin":"hello","action":"greet","seed":18446744073709551616}`, nil, 422, "invalid", "/seed", "/seed: must be a whole number from 0 to 18446744073709551615."},
+		{"clock of year 1", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"clock":"0001-01-01T00:00:00Z"}`, nil, 422, "invalid", "/clock", "/clock: must be a time between the years 1678 and 2261."},
+		{"clock of a task", "POST", "/tasks", `{"name":"x","plugin":"hello","action":"greet","params":{"url":"https://x"},"clock":"0000-12-31T23:00:00-01:00"}`, nil, 422, "invalid", "/clock", "1678"},
+		{"late clock", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"clock":"2300-01-01T00:00:00Z"}`, nil, 422, "invalid", "/clock", "The clock must be between the years 1678 and 2261."},
+		{"no clock", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"clock":"` + secret + `"}`, nil, 422, "invalid", "/clock", "RFC 3339"},
+		{"label without a name", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"labels":{"":"x"}}`, nil, 422, "invalid", "/labels", "A label needs a name"},
+		{"label of two lines", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"labels":{"env":"` + secret + `\nx"}}`, nil, 422, "invalid", "/labels", "one line"},
+		{"label of a task", "POST", "/tasks", `{"name":"x","plugin":"hello","action":"greet","params":{"url":"https://x"},"labels":{"two words":"x"}}`, nil, 422, "invalid", "/labels", "A label's name"},
+		{"label of a join token", "POST", "/agents/tokens", `{"labels":{"-":"x"}}`, nil, 422, "invalid", "/labels", "A label's name"},
 		{"fuel without room", "POST", "/runs", `{"plugin":"hello","action":"greet","fuel":9223372036854775808}`, nil, 422, "invalid", "/fuel", "/fuel: must be a whole number of at most 9223372036854775807."},
 		{"count without room", "POST", "/runs", `{"plugin":"hello","action":"greet","target":{"count":1e30}}`, nil, 422, "invalid", "/target/count", ""},
 		{"unknown agent", "POST", "/runs", `{"plugin":"hello","action":"greet","params":{"url":"https://x"},"target":{"mode":"agent","agent":"nobody"}}`, nil, 404, "not_found", "/target/agent", "nobody"},
@@ -275,7 +283,9 @@ func TestRunOtherwise(t *testing.T) {
 	if after, err := w.store.Task(t.Context(), task.ID); err != nil || after.Revision != 1 || after.Sandbox != octopus.SandboxProcess || *after.Seed != seed {
 		t.Errorf("the task was changed: %v %+v", err, after)
 	}
-	for field, body := range map[string]string{"/sandbox": `{"sandbox":"fullest"}`, "/clock": `{"clock":"noon"}`, "/seed": `{"seed":-1}`} {
+	for body, field := range map[string]string{
+		`{"sandbox":"fullest"}`: "/sandbox", `{"clock":"noon"}`: "/clock", `{"clock":"0001-01-01T00:00:00Z"}`: "/clock", `{"seed":-1}`: "/seed",
+	} {
 		a := w.raw("POST", "/api/v1/tasks/greet/run", body)
 		if a.StatusCode != 422 || len(a.problem.Errors) != 1 || a.problem.Errors[0].Field != field {
 			t.Errorf("%s: %d %s", body, a.StatusCode, a.body)

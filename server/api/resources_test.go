@@ -276,8 +276,8 @@ func (w *world) asks(t *testing.T, task string) {
 	if err != nil || got.Sandbox != "full" || !got.Clock.Equal(at) || got.Seed == nil || *got.Seed != math.MaxUint64 {
 		t.Fatalf("%v %+v", err, got)
 	}
-	for field, body := range map[string]string{
-		"/sandbox": `{"sandbox":"fullest"}`, "/clock": `{"clock":"noon"}`, "/seed": `{"seed":-1}`,
+	for body, field := range map[string]string{
+		`{"sandbox":"fullest"}`: "/sandbox", `{"clock":"noon"}`: "/clock", `{"clock":"0001-01-01T00:00:00Z"}`: "/clock", `{"seed":-1}`: "/seed",
 	} {
 		bad := w.raw("PATCH", "/api/v1/tasks/"+task, body, "Content-Type", "application/merge-patch+json")
 		if bad.StatusCode != 422 || len(bad.problem.Errors) != 1 || bad.problem.Errors[0].Field != field {

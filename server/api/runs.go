@@ -34,6 +34,9 @@ func (a *API) startRun(ctx context.Context, in *startRunInput) (*created[sdk.Run
 	if err := checkTarget(in.Body.Target); err != nil {
 		return nil, err
 	}
+	if err := octopus.CheckLabels(in.Body.Labels); err != nil {
+		return nil, err
+	}
 	caller, _ := auth.FromContext(ctx)
 	return a.starting(ctx, key, in.Prefers, func() (octopus.Run, bool, error) {
 		return a.dispatch.Submit(ctx, dispatch.Submission{

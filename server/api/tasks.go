@@ -150,6 +150,9 @@ func (a *API) checkTask(ctx context.Context, t *octopus.Task) error {
 	if err := octopus.CheckTaskName(t.Name); err != nil {
 		return err
 	}
+	if err := octopus.CheckLabels(t.Labels); err != nil {
+		return err
+	}
 	if t.Target.Mode == octopus.TargetAgent && t.Target.Agent == "" {
 		return octopus.InvalidField("/target/agent", "The target mode agent needs the name or id of one.")
 	}

@@ -33,6 +33,9 @@ func (a *Auth) MakeJoinToken(ctx context.Context, s Subject, n NewJoinToken) (oc
 	if n.MaxUses < 0 || n.TTL < 0 {
 		return octopus.JoinToken{}, "", octopus.InvalidField("/max_uses", "Uses and time to live cannot be negative.")
 	}
+	if err := octopus.CheckLabels(n.Labels); err != nil {
+		return octopus.JoinToken{}, "", err
+	}
 	secret, now := newSecret(joinPrefix), a.now()
 	token := octopus.JoinToken{
 		ID: cmp.Or(n.ID, octopus.NewID(octopus.PrefixToken, now)), Hash: HashSecret(secret), Labels: n.Labels, MaxUses: n.MaxUses,

@@ -68,6 +68,9 @@ func (c *conn) greet() (cause string, err error) {
 	if err == nil && hello.Agent != c.agent.ID {
 		err = octopus.Errorf(octopus.CodeMalformed, "The hello names another agent than the one that connected.")
 	}
+	if err == nil {
+		err = octopus.CheckLabels(hello.Facts.Labels)
+	}
 	if err != nil {
 		c.refuse(err)
 		return "", err

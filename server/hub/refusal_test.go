@@ -209,6 +209,13 @@ func TestHelloMustComeFirstAndSoon(t *testing.T) {
 	if e := l.closed(); !strings.Contains(e.Reason, "another agent") {
 		t.Errorf("%+v", e)
 	}
+	if l, _, err = m.dial(m.sign(http.MethodGet, wire.PathConnect)); err != nil {
+		t.Fatal(err)
+	}
+	l.send(&wire.Hello{Agent: m.id, Version: wire.Version, Facts: octopus.Facts{Labels: map[string]string{"two words": "x"}}, End: true})
+	if e := l.closed(); !strings.Contains(e.Reason, "A label's name") {
+		t.Errorf("%+v", e)
+	}
 }
 
 func TestEnrolRefusals(t *testing.T) {
@@ -223,6 +230,9 @@ func TestEnrolRefusals(t *testing.T) {
 		status int
 	}{
 		{wire.Enrol{Token: "wrong", PublicKey: public}, 401}, {wire.Enrol{Token: "x", PublicKey: []byte("short")}, 400}, {"nonsense", 400},
+		{wire.Enrol{Token: "x", PublicKey: public, Name: "web 1"}, 422}, {wire.Enrol{Token: "x", PublicKey: public, Name: "agt_1"}, 422},
+		{wire.Enrol{Token: "x", PublicKey: public, Labels: map[string]string{"a b": "c"}}, 422},
+		{wire.Enrol{Token: "x", PublicKey: public, Facts: octopus.Facts{Labels: map[string]string{"a": "b\nc"}}}, 422},
 	} {
 		var body struct{ Detail string }
 		if status := s.post(wire.PathEnrol, c.body, &body); status != c.status || body.Detail == "" {
@@ -309,5 +319,16 @@ func TestModulesAndBlobs(t *testing.T) {
 	defer r.Body.Close()
 	if r.StatusCode != 401 {
 		t.Errorf("unsigned: %v", r.StatusCode)
+	}
+}
+
+// TestAskedName: a name that was asked for is the agent's name, as it is.
+func TestAskedName(t *testing.T) {
+	t.Parallel()
+	s := start(t, settings{})
+	for _, name := range []string{"büro-пк", "web_1.example"} {
+		if m := s.enrol(name); m.name != name {
+			t.Errorf("%q is called %q", name, m.name)
+		}
 	}
 }

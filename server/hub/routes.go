@@ -69,6 +69,10 @@ func (h *Hub) enrolAgent(w http.ResponseWriter, r *http.Request) {
 		h.problem(w, r, octopus.Errorf(octopus.CodeMalformed, "A request to enrol needs a join token and an Ed25519 public key."))
 		return
 	}
+	if err := checkEnrol(m); err != nil {
+		h.problem(w, r, err)
+		return
+	}
 	now := h.cfg.Store.Now()
 	agent, err := h.cfg.Store.Enrol(r.Context(), auth.HashSecret(m.Token), octopus.Agent{
 		ID: octopus.NewID(octopus.PrefixAgent, now), Name: agentName(m), PublicKey: m.PublicKey, Labels: m.Labels,
@@ -84,16 +88,28 @@ func (h *Hub) enrolAgent(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusCreated, wire.Enrolled{Agent: agent.ID, Name: agent.Name, ServerKey: h.newestKey(r.Context())})
 }
 
+// checkEnrol refuses a name that was asked for and could not be given, and labels that no selector could name.
+func checkEnrol(m wire.Enrol) error {
+	if m.Name != "" {
+		if err := octopus.CheckAgentName(m.Name); err != nil {
+			return err
+		}
+	}
+	if err := octopus.CheckLabels(m.Labels); err != nil {
+		return err
+	}
+	return octopus.CheckLabels(m.Facts.Labels)
+}
+
 var notInName = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
-// agentName is what the machine is called: what was asked for, else its host name, of characters that need no
-// quotes anywhere.
+// agentName is what the machine is called: what was asked for, as it is, else its host name, of characters that need
+// no quotes anywhere.
 func agentName(m wire.Enrol) string {
-	name := m.Name
-	if name == "" {
-		name = m.Facts.Hostname
+	if m.Name != "" {
+		return m.Name
 	}
-	name = strings.Trim(notInName.ReplaceAllString(name, "-"), "-.")
+	name := strings.Trim(notInName.ReplaceAllString(m.Facts.Hostname, "-"), "-.")
 	if name == "" {
 		return "agent"
 	}

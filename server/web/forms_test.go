@@ -45,7 +45,9 @@ func TestRunForm(t *testing.T) {
 	checkMarkup(t, p)
 	b.post("/run", filled("p.count", "99")...).has(t, http.StatusUnprocessableEntity, "f-p.count-error")
 
-	b.post("/run", filled("clock", "3000-01-01T00:00:00Z")...).has(t, http.StatusUnprocessableEntity, "The clock must be between the years 1678 and 2261.")
+	for _, clock := range []string{"3000-01-01T00:00:00Z", "0001-01-01T00:00:00Z"} {
+		b.post("/run", filled("clock", clock)...).has(t, http.StatusUnprocessableEntity, "The clock must be between the years 1678 and 2261.")
+	}
 
 	b.post("/run", filled("target.selector", "env=prod", "p.count", "3", "p.secret", "hunter2", "sandbox", "filtered", "clock", "2026-01-01T00:00:00+01:00", "seed", "18446744073709551615")...).
 		has(t, http.StatusOK, "queued", "env=prod", "started by the-admin via ui", "filtered or better", "frozen at 2025-12-31T23:00:00Z", "from the seed 18446744073709551615")

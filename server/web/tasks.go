@@ -140,10 +140,7 @@ func (s *Web) newTask(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		for i := range list {
-			list[i].Href = strings.Replace(list[i].Href, "/run?", "/tasks/new?", 1)
-		}
-		m.Choices = list
+		m.Choices = forTask(list)
 		return s.showTaskForm(w, r, http.StatusOK, m)
 	}
 	c, err := s.choose(r.Context(), r.Form.Get("plugin"), r.Form.Get("version"), r.Form.Get("action"))
@@ -237,12 +234,12 @@ func parseLabels(text string) (map[string]string, error) {
 		}
 		key, value, ok := strings.Cut(part, "=")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		if !ok || key == "" || len(key) > 63 || len(value) > 255 || strings.ContainsAny(key, " \t\"'") {
+		if !ok || key == "" {
 			return nil, octopus.InvalidField("/labels", "Labels are key=value with commas between them, such as env=prod, role=web.")
 		}
 		out[key] = value
 	}
-	return out, nil
+	return out, octopus.CheckLabels(out)
 }
 
 // checkTask asks the catalogue what it would say when the task runs: wrong parameters and missing grants are found

@@ -82,10 +82,8 @@ func readWork(r *http.Request, c chosen) workForm {
 	f.work.Fuel = f.amount("fuel")
 	f.work.Sandbox = octopus.SandboxLevel(form.Get("sandbox"))
 	f.work.Clock, f.work.Seed = f.moment("clock"), f.seed("seed")
-	for name, err := range map[string]error{"sandbox": octopus.CheckSandbox(f.work.Sandbox), "clock": octopus.CheckRepeat(f.work.Repeat)} {
-		if err != nil {
-			f.problems[name] = octopus.Sentence(err)
-		}
+	if err := octopus.CheckSandbox(f.work.Sandbox); err != nil {
+		f.problems["sandbox"] = octopus.Sentence(err)
 	}
 	return f
 }
@@ -126,6 +124,8 @@ func (f *workForm) moment(name string) time.Time {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		f.problems[name] = "This must be a time such as 2026-01-01T00:00:00Z."
+	} else if err := octopus.CheckClock(at); err != nil {
+		f.problems[name] = octopus.Sentence(err)
 	}
 	return at.UTC()
 }
