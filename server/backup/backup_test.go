@@ -106,6 +106,25 @@ func TestUnderLoad(t *testing.T) {
 	}
 }
 
+// TestWhereOneStands backs up and restores files that are named from the working folder, as `octopus dev` and
+// `octopus backup FILE` name them. It is not parallel: the working folder is the whole process's.
+func TestWhereOneStands(t *testing.T) {
+	t.Chdir(t.TempDir())
+	database, file := filepath.Join("octopus-data", "octopus.db"), filepath.Join("octopus-data", "backups", "b.db")
+	s := open(t, database)
+	ok(t, s.SetMeta(t.Context(), "k", "then"))
+	_, err := backup.Write(t.Context(), s, file, "1", nil)
+	ok(t, err)
+	ok(t, s.SetMeta(t.Context(), "k", "now"))
+	ok(t, s.Close())
+	r := backup.Restore{Backup: file, Database: database}
+	_, err = r.Run(t.Context())
+	ok(t, err)
+	if got := value(t, database); got != "then" {
+		t.Errorf("restored %q", got)
+	}
+}
+
 // TestPostgres says what to use instead.
 func TestPostgres(t *testing.T) {
 	t.Parallel()

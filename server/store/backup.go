@@ -103,8 +103,11 @@ func copyPages(ctx context.Context, source *sqlite3.Conn, path string, progress 
 	return pages, nil
 }
 
-// fileURI names a file of SQLite.
+// fileURI names a file of SQLite. Its name has to be absolute: in a URI octopus-data/x would be a folder of the root.
 func fileURI(path string, query url.Values) string {
+	if absolute, err := filepath.Abs(path); err == nil { // it fails only where the working folder is gone, and then SQLite says so
+		path = absolute
+	}
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/x is file:///C:/x

@@ -125,10 +125,6 @@ func makeFolder(path string) error {
 // sqliteDSN names the file with what every connection sets. This driver uses NORMAL in WAL mode unless told;
 // we answer people after a commit, so it must be FULL. cache is SQLite's cache_size: negative KiB.
 func (s *Store) sqliteDSN(path string, cache int, readOnly bool) string {
-	slashed := filepath.ToSlash(path)
-	if !strings.HasPrefix(slashed, "/") {
-		slashed = "/" + slashed // C:/x is file:///C:/x
-	}
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(5000)",
 		"journal_mode(wal)",
@@ -145,8 +141,7 @@ func (s *Store) sqliteDSN(path string, cache int, readOnly bool) string {
 	if s.files.vfs != "" {
 		pragmas.Set("vfs", s.files.vfs)
 	}
-	name := url.URL{Scheme: "file", Path: slashed, RawQuery: pragmas.Encode()}
-	return name.String()
+	return fileURI(path, pragmas)
 }
 
 // keepLog leaves the log alone when a connection closes: after a failed sync nobody may touch the files any more.
