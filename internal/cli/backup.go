@@ -27,9 +27,8 @@ func (a *app) backupCommand() *cobra.Command {
 The server goes on meanwhile. Without FILE the backup stays in the server's backup folder. With --data or
 --database it is made of a server that is stopped, on this machine. PostgreSQL has tools of its own: pg_dump.
 
-A backup holds password hashes and the server's secrets: keep it as safe as the server.`,
-		Example: `  octopus backup /mnt/safe/octopus-monday.db
-  octopus backup --data /var/lib/octopus /mnt/safe/octopus-monday.db`,
+A backup holds password hashes: keep it as safe as the server. The keys in secrets.key and signing.key are not in it:
+keep copies of both in another place.`,
 		Args: atMostOne("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cfg.Data == "" && cfg.Database == "" {

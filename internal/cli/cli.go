@@ -87,6 +87,7 @@ func (a *app) root() *cobra.Command {
 	add(root, groupThings, a.things()...)
 	add(root, groupProcess, a.devCommand(), a.serverCommand(), a.agentCommand(), a.configCommand(), runnerCommand(), a.referenceCommand())
 	root.InitDefaultCompletionCmd()
+	giveExamples(root)
 	return root
 }
 

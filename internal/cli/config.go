@@ -19,11 +19,7 @@ import (
 func (a *app) configCommand() *cobra.Command {
 	show := a.forProcesses("show", "Show every setting and where it comes from; secrets are masked", a.showConfig)
 	check := a.forProcesses("check", "Say all that is wrong with the settings", a.checkConfig)
-	c := group("config", "Settings of a process: what counts, and what is wrong", show, check)
-	c.Example = `  octopus config show --config /etc/octopus.yaml
-  octopus config check --config /etc/octopus.yaml --profile prod
-  octopus config show agent`
-	return c
+	return group("config", "Settings of a process: what counts, and what is wrong", show, check)
 }
 
 // forProcesses makes a verb for the server's settings, with variants for the other processes below it. They take the

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"octopus/internal/octopus"
+	"octopus/internal/settings"
 )
 
 // group makes a command that only holds verbs, such as `octopus tasks`. Its singular is an alias, except where that
@@ -28,7 +29,8 @@ func groupArgs(cmd *cobra.Command, args []string) error {
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return usagef("%s has no command %q; did you mean %s %s?", cmd.CommandPath(), args[0], cmd.CommandPath(), near[0])
+		meant := cmp.Or(settings.Nearest(args[0], near), near[0])
+		return usagef("%s has no command %q; did you mean %s %s?", cmd.CommandPath(), args[0], cmd.CommandPath(), meant)
 	}
 	return usagef("%s has no command %q.", cmd.CommandPath(), args[0])
 }

@@ -25,7 +25,6 @@ FOLDER/NAME.wasm. Nothing is written when the program does not compile or the ma
 Known are Go (*.go), Rust (main.rs or Cargo.toml), C (*.c, with clang), AssemblyScript (index.ts) and JavaScript
 (plugin.js, which needs no compiler). Where a compiler is missing, it says which command installs it. Plugins in
 other languages are compiled with their own tools and packed with octopus plugins pack.`,
-		Example: "  octopus plugins build hello\n  octopus plugins test hello/hello.wasm",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil

@@ -39,7 +39,6 @@ func (a *app) pluginDev() *cobra.Command {
 With --publish it goes to the server instead, as version 1.2.0-dev.1, 1.2.0-dev.2 and so on of a plugin whose plugin.yaml
 says 1.2.0, is granted what it asks for, and is run there. Ranges such as ^1.2 never match such versions. That needs
 an administrator who may publish without another's review, as in octopus dev.`,
-		Example: "  octopus plugins dev hello --param name=Ada --allow-all\n  octopus plugins dev hello --param name=Ada --publish",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil

@@ -28,10 +28,9 @@ type inspection struct {
 
 func (a *app) pluginInspect() *cobra.Command {
 	return &cobra.Command{
-		Use:     "inspect FILE.wasm",
-		Short:   "Show what a module is and may ask for, without running it",
-		Example: "  octopus plugins inspect hello.wasm\n  octopus plugins inspect hello.wasm -o json",
-		Args:    exactly("FILE.wasm"),
+		Use:   "inspect FILE.wasm",
+		Short: "Show what a module is and may ask for, without running it",
+		Args:  exactly("FILE.wasm"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			m, err := readModule(args[0])
 			if err != nil {

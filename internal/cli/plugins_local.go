@@ -87,8 +87,7 @@ octopus.manifest. Pack last: tools that shrink modules drop custom sections. Pac
 
 A folder must hold plugin.yaml and one module: plugin.wasm, NAME.wasm, or the only .wasm file; or a script,
 plugin.js, which is put into the engine for scripts: NAME.wasm.`,
-		Example: "  octopus plugins pack ./hello\n  octopus plugins pack hello.wasm --manifest plugin.yaml --out hello-1.0.0.wasm",
-		Args:    exactly("FOLDER|FILE"),
+		Args: exactly("FOLDER|FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.pack(args[0], manifestFile, out)
 		},

@@ -47,8 +47,7 @@ func (a *app) pluginNew() *cobra.Command {
 and a copy of the one-file SDK. JavaScript (js) needs no toolchain at all.
 
 Any program that compiles to WASI can be a plugin, also without a template: see docs/plugins.md.`,
-		Example: "  octopus plugins new hello\n  octopus plugins new --lang js hello\n  octopus plugins build hello",
-		Args:    exactly("NAME"),
+		Args: exactly("NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := checkLanguage(lang); err != nil {
 				return err

@@ -48,8 +48,6 @@ func (a *app) pluginRunLocal() *cobra.Command {
 a module with a manifest gets no more than it asks for. Key-value store and cache are in memory and begin empty.
 
 The response goes to standard output, the log and a summary go to standard error.`,
-		Example: "  octopus plugins run hello.wasm --action greet --param name=Ada\n" +
-			"  octopus plugins run check.wasm --params '{\"url\": \"https://example.com\"}' --allow-http example.com",
 		Args: exactly("FILE.wasm"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := readModule(args[0])

@@ -41,7 +41,6 @@ func (a *app) pluginsSwitch(verb, short string, enabled bool) *cobra.Command {
 			return a.saySwitched(done, verb+"d")
 		})
 	cmd.Flags().StringVar(&version, "version", "", "one version only, as PLUGIN@VERSION")
-	cmd.Example = fmt.Sprintf("  octopus plugins %s http-check notify\n  octopus plugins %s hello@1.0.0 hello@1.1.0", verb, verb)
 	return cmd
 }
 

@@ -30,8 +30,7 @@ func (a *app) pluginTest() *cobra.Command {
 		Short: "Run the test cases of a module's manifest, with faked host calls",
 		Long: `Run the cases under "tests" in the manifest, in the sandbox of an agent. Host calls get the answers that the
 case's "fakes" name; nothing leaves this machine.`,
-		Example: "  octopus plugins test hello.wasm",
-		Args:    exactly("FILE.wasm"),
+		Args: exactly("FILE.wasm"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := readModule(args[0])
 			if err != nil {

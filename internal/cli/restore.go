@@ -34,8 +34,6 @@ nothing ran since the backup was made.
 
 --in-place marks a database that was put back by other means, such as pg_restore or a snapshot of the disk. It must
 be done before a server starts on it, or results of what ran since could be taken for those of something else.`,
-		Example: `  octopus restore /mnt/safe/octopus-monday.db --data /var/lib/octopus
-  octopus restore --in-place --made-at 2026-11-22T08:00:00Z --database postgres://octopus@db/octopus`,
 		Args: atMostOne("BACKUP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg.Log = a.quietLog()

@@ -59,10 +59,6 @@ func (a *app) runCommand() *cobra.Command {
 			}
 			return a.attend(ctx, c, run, wait)
 		})
-	cmd.Example = `  octopus run http-check --param url=https://example.com --follow
-  octopus run notify slack --param channel=#ops --param text=hello
-  octopus run disk-usage --target all --selector env=prod -o json
-  echo '{"message": "hello"}' | octopus run echo --params -`
 	work.register(cmd)
 	wait.register(cmd)
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "label k=v kept with the run; may be repeated")

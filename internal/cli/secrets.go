@@ -58,7 +58,6 @@ func (a *app) secretsSet() *cobra.Command {
 
 On a terminal the value is asked for, and what is typed is not shown. Otherwise all of standard input is the value,
 without the line break at its end, so that a file can be given.`
-	cmd.Example = "  octopus secrets set api_token\n  octopus secrets set deploy_key < id_ed25519"
 	return cmd
 }
 
@@ -152,7 +151,6 @@ func (a *app) paramsSet() *cobra.Command {
 			return nil
 		})
 	cmd.Long = `Replace one category of your parameters. Plugins know those categories that their grant names, when you start them.`
-	cmd.Example = "  octopus params set preferences --param timezone=Europe/Berlin\n  octopus params set notifications --params '{\"email\": {\"weekly\": true}}'"
 	params.register(cmd.Flags())
 	return cmd
 }

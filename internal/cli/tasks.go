@@ -113,7 +113,6 @@ func (a *app) tasksCreate() *cobra.Command {
 			}
 			return a.printTask(made)
 		})
-	cmd.Example = "  octopus tasks create home-page --plugin http-check --param url=https://example.com --selector env=prod"
 	cmd.Flags().StringVar(&plugin, "plugin", "", "what it runs")
 	work.register(cmd)
 	task.register(cmd)
