@@ -93,7 +93,8 @@ type Config struct {
 	RetryBackoff time.Duration `key:"tasks.retry_backoff"`
 	// CancelGrace is how long a plugin may tidy up after a cancel. Defaults to 10s.
 	CancelGrace time.Duration `key:"tasks.cancel_grace"`
-	// Retention is how long executions that have ended are kept. Defaults to 30d.
+	// Retention is how long executions that have ended are kept, and join tokens that have expired or were revoked.
+	// Defaults to 30d.
 	Retention time.Duration `key:"tasks.retention"`
 
 	// Logging says what is logged, how and where, for whoever makes Log.

@@ -154,12 +154,26 @@ func workEffects() map[string]effect {
 			if _, err := s.dispatch.Cancel(t.Context(), x.ID, "ada"); err != nil {
 				t.Fatal(err)
 			}
+			spent := octopus.JoinToken{ID: "tok_spent", Hash: []byte("spent"), ExpiresAt: s.store.Now()}
+			if err := s.store.CreateJoinToken(t.Context(), spent); err != nil {
+				t.Fatal(err)
+			}
+			kept := func() bool {
+				tokens, err := s.store.JoinTokens(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return slices.ContainsFunc(tokens, func(j octopus.JoinToken) bool { return j.ID == spent.ID })
+			}
 			s.purge(t.Context())
-			if _, err := s.store.Execution(t.Context(), x.ID); err != nil {
+			if _, err := s.store.Execution(t.Context(), x.ID); err != nil || !kept() {
 				t.Errorf("purged before its time: %v", err)
 			}
 			s.cfg.Retention = -time.Minute // as if a minute had passed
 			s.purge(t.Context())
+			if kept() {
+				t.Error("the join token is still there")
+			}
 			if _, err := s.store.Execution(t.Context(), x.ID); octopus.CodeOf(err) != octopus.CodeNotFound {
 				t.Errorf("not purged: %v", err)
 			}

@@ -35,7 +35,7 @@ func (Config) Help() map[string]string {
 		"WaitAgent":         "how long work for one agent waits for it where the task does not say. Defaults to 24h.",
 		"RetryBackoff":      "the pause before the first retry; it doubles up to an hour. Defaults to 5s.",
 		"CancelGrace":       "how long a plugin may tidy up after a cancel. Defaults to 10s.",
-		"Retention":         "how long executions that have ended are kept. Defaults to 30d.",
+		"Retention":         "how long executions that have ended are kept, and join tokens that have expired or were revoked. Defaults to 30d.",
 	}
 }
 

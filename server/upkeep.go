@@ -101,7 +101,8 @@ func (s *Server) upkeep(ctx context.Context) error {
 	}
 }
 
-// purge removes executions beyond their retention, a batch at a time, and everything that has expired.
+// purge removes executions, join tokens and servers beyond their retention, executions a batch at a time, and everything
+// that has expired.
 func (s *Server) purge(ctx context.Context) {
 	before := time.Now().Add(-s.cfg.Retention)
 	for {
@@ -114,7 +115,7 @@ func (s *Server) purge(ctx context.Context) {
 			break
 		}
 	}
-	if _, err := s.store.PurgeExpired(ctx); err != nil {
+	if _, err := s.store.PurgeExpired(ctx, before); err != nil {
 		s.cfg.Log.Error("expired rows not purged", "error", err)
 	}
 }

@@ -119,5 +119,5 @@ type PluginCount struct {
 
 // Expired is what PurgeExpired removed.
 type Expired struct {
-	Sessions, CacheEntries, Values, Keys, Blobs int
+	Sessions, CacheEntries, Values, Keys, Blobs, JoinTokens, Servers int
 }

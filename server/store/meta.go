@@ -104,6 +104,6 @@ func (s *Store) Servers(ctx context.Context) ([]Server, error) {
 	servers, err := list(ctx, s.reads, func(row scanner) (v Server, err error) {
 		err = row.Scan(&v.ID, &v.URL, &v.Version, &v.Agents, timeInto{&v.StartedAt}, timeInto{&v.RenewedAt})
 		return v, err
-	}, "SELECT id, url, version, agents, started_at, renewed_at FROM servers WHERE renewed_at > ? ORDER BY id", micros(s.Now().AddDate(0, 0, -1)))
+	}, "SELECT id, url, version, agents, started_at, renewed_at FROM servers WHERE renewed_at > ? ORDER BY id", micros(s.Now().Add(-serverLife)))
 	return servers, s.fail("servers", err)
 }

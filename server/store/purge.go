@@ -13,6 +13,9 @@ const keyLife = 24 * time.Hour
 // hourLife is how long the hours of the roll-ups are kept. What ever ended stays counted.
 const hourLife = 90 * 24 * time.Hour
 
+// serverLife is how long a server that renews its lease no more is listed; see [Store.Servers].
+const serverLife = 24 * time.Hour
+
 // childTables hold rows of one execution.
 var childTables = []string{"execution_payloads", "events", "attempts", "results", "artifacts", "evidence", "log_chunks"}
 
@@ -47,8 +50,10 @@ func (t *tx) purgeRun(id string) error {
 	return nil
 }
 
-// PurgeExpired removes sessions, cache entries, plugins' values, keys and blobs whose time is over.
-func (s *Store) PurgeExpired(ctx context.Context) (Expired, error) {
+// PurgeExpired removes sessions, cache entries, plugins' values, keys and blobs whose time is over. Of what ended before a
+// time it removes join tokens, revoked or expired, and a day later servers that do not renew their leases: agents keep the
+// name of the token that they used, and the servers of their sessions.
+func (s *Store) PurgeExpired(ctx context.Context, before time.Time) (Expired, error) {
 	var e Expired
 	err := s.write(ctx, func(t *tx) error {
 		now := micros(t.now)
@@ -62,12 +67,17 @@ func (s *Store) PurgeExpired(ctx context.Context) (Expired, error) {
 			{&e.Values, "DELETE FROM plugin_values WHERE expires_at > 0 AND expires_at < ?", now},
 			{&e.Keys, "DELETE FROM idempotency WHERE created_at < ?", micros(t.now.Add(-keyLife))},
 			{&e.Blobs, "DELETE FROM blobs WHERE created_at < ?", micros(t.now.Add(-blobLife))},
+			{&e.JoinTokens, "DELETE FROM join_tokens WHERE CASE WHEN revoked_at > 0 THEN revoked_at ELSE expires_at END BETWEEN 1 AND ?", micros(before)},
+			{&e.Servers, "DELETE FROM servers WHERE renewed_at < ?", micros(before.Add(-serverLife))},
 		} {
 			n, err := t.exec(step.query, step.limit)
 			if err != nil {
 				return s.fail("expired rows", err)
 			}
 			*step.count = int(n)
+		}
+		if e.JoinTokens > 0 {
+			t.hint("agents", "")
 		}
 		_, err := t.exec("DELETE FROM rollups WHERE hour > 0 AND hour < ?", micros(t.now.Add(-hourLife)))
 		return s.fail("old roll-ups", err)

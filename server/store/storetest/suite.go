@@ -46,6 +46,7 @@ var suite = []struct {
 	{"deleted tasks come back", testTaskRestore},
 	{"task lists", testTaskLists},
 	{"enrol", testEnrol},
+	{"purge of join tokens and servers", testPurgeEnded},
 	{"sessions of agents", testAgentSessions},
 	{"agent lists", testAgentLists},
 	{"plugins", testPlugins},

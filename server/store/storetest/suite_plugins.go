@@ -133,7 +133,7 @@ func testCacheEntries(t *testing.T, s *store.Store) {
 	entries, err := s.CacheList(ctx, "broadcast", "", 0)
 	check(t, err)
 	equal(t, "entries", len(entries), 2)
-	expired, err := s.PurgeExpired(ctx)
+	expired, err := s.PurgeExpired(ctx, s.Now())
 	check(t, err)
 	equal(t, "purged", expired.CacheEntries, 1)
 	check(t, s.CacheDelete(ctx, "broadcast", "a"))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,4 +139,44 @@ func testClosed(t *testing.T, s *store.Store) {
 	defer reopened.Close()
 	_, err = reopened.Execution(t.Context(), ids[0])
 	check(t, err)
+}
+
+// testPurgeEnded: what ended before a time goes; what is in use stays, and so does what its agents know of it.
+func testPurgeEnded(t *testing.T, s *store.Store) {
+	ctx, now := t.Context(), s.Now()
+	agent, err := Agent(s, "web-01")
+	check(t, err)
+	for id, ends := range map[string]time.Time{"tok_over": now.Add(-time.Hour), "tok_used": now.Add(time.Hour), "tok_endless": {}, "tok_revoked": {}, "tok_both": now.Add(-2 * time.Hour)} {
+		check(t, s.CreateJoinToken(ctx, octopus.JoinToken{ID: id, Name: id, Hash: []byte(id), ExpiresAt: ends}))
+	}
+	check(t, s.RevokeJoinToken(ctx, "tok_revoked"))
+	check(t, s.RevokeJoinToken(ctx, "tok_both"))
+	check(t, s.RenewServer(ctx, store.Server{ID: "srv_1", StartedAt: now}))
+	left := func(before time.Time) string {
+		t.Helper()
+		_, err := s.PurgeExpired(ctx, before)
+		check(t, err)
+		tokens, err := s.JoinTokens(ctx)
+		check(t, err)
+		var ids []string
+		for _, token := range tokens {
+			if strings.HasPrefix(token.ID, "tok_") && token.ID == token.Name {
+				ids = append(ids, token.ID)
+			}
+		}
+		slices.Sort(ids)
+		servers, err := s.Servers(ctx)
+		check(t, err)
+		return fmt.Sprint(ids, len(servers))
+	}
+	equal(t, "before any ended", left(now.Add(-3*time.Hour)), "[tok_both tok_endless tok_over tok_revoked tok_used] 1")
+	equal(t, "before the revoked ones", left(now.Add(-time.Minute)), "[tok_both tok_endless tok_revoked tok_used] 1")
+	equal(t, "after them", left(now.Add(time.Minute)), "[tok_endless tok_used] 1")
+	equal(t, "a day less a little later", left(now.Add(23*time.Hour)), "[tok_endless] 1")
+	equal(t, "a day later", left(now.Add(25*time.Hour)), "[tok_endless] 0")
+	check(t, s.RenewServer(ctx, store.Server{ID: "srv_1", StartedAt: now})) // it lives after all
+	equal(t, "back again", left(now), "[tok_endless] 1")
+	stored, err := s.Agent(ctx, agent.ID)
+	check(t, err)
+	equal(t, "its token's name", stored.EnrolledBy, agent.EnrolledBy)
 }

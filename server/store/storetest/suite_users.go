@@ -107,7 +107,7 @@ func testSessions(t *testing.T, s *store.Store) {
 	_, err = s.SessionByHash(t.Context(), []byte("ses_2"))
 	wantCode(t, err, octopus.CodeNotFound)
 	check(t, s.CreateSession(t.Context(), octopus.Session{ID: "ses_5", Hash: []byte("ses_5"), UserID: bob.ID, ExpiresAt: s.Now().Add(-time.Second)}))
-	expired, err := s.PurgeExpired(t.Context())
+	expired, err := s.PurgeExpired(t.Context(), s.Now())
 	check(t, err)
 	equal(t, "purged", expired.Sessions, 1)
 }
