@@ -39,3 +39,36 @@ func TestFailuresAreIndexed(t *testing.T) {
 		}
 	}
 }
+
+// TestWritesBuildNoTables looks for tables in memory in what SQLite does for the statements of each execution: an index's
+// condition that lists more than two values costs one for each test of a row, four in a step.
+func TestWritesBuildNoTables(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Options{URL: filepath.Join(t.TempDir(), "octopus.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	all := s.writer.updateSQL(1<<(movingCount+1) - 1)
+	for name, query := range map[string]string{"update": all, "insert": insertExecutionSQL, "run": insertRunSQL, "counts": countRunSQL, "roll-up": upsertRollup} {
+		rows, err := s.reads.query(t.Context(), "EXPLAIN "+query, make([]any, strings.Count(query, "?"))...)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		steps := 0
+		for rows.Next() {
+			var opcode string
+			var rest [7]any
+			if err := rows.Scan(&rest[0], &opcode, &rest[1], &rest[2], &rest[3], &rest[4], &rest[5], &rest[6]); err != nil {
+				t.Fatal(name, err)
+			}
+			if steps++; opcode == "OpenEphemeral" || opcode == "SorterOpen" {
+				t.Errorf("%s: step %v of SQLite's program is %s", name, rest[0], opcode)
+			}
+		}
+		if err := rows.Err(); err != nil || steps < 10 {
+			t.Errorf("%s: %d steps, error %v", name, steps, err)
+		}
+		rows.Close()
+	}
+}
