@@ -51,24 +51,18 @@ func TestWritesBuildNoTables(t *testing.T) {
 	defer s.Close()
 	all := s.writer.updateSQL(1<<(movingCount+1) - 1)
 	for name, query := range map[string]string{"update": all, "insert": insertExecutionSQL, "run": insertRunSQL, "counts": countRunSQL, "roll-up": upsertRollup} {
-		rows, err := s.reads.query(t.Context(), "EXPLAIN "+query, make([]any, strings.Count(query, "?"))...)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		steps := 0
-		for rows.Next() {
-			var opcode string
+		opcodes, err := list(t.Context(), s.reads, func(row scanner) (opcode string, err error) {
 			var rest [7]any
-			if err := rows.Scan(&rest[0], &opcode, &rest[1], &rest[2], &rest[3], &rest[4], &rest[5], &rest[6]); err != nil {
-				t.Fatal(name, err)
-			}
-			if steps++; opcode == "OpenEphemeral" || opcode == "SorterOpen" {
-				t.Errorf("%s: step %v of SQLite's program is %s", name, rest[0], opcode)
+			err = row.Scan(&rest[0], &opcode, &rest[1], &rest[2], &rest[3], &rest[4], &rest[5], &rest[6])
+			return opcode, err
+		}, "EXPLAIN "+query, make([]any, strings.Count(query, "?"))...)
+		if err != nil || len(opcodes) < 10 {
+			t.Fatalf("%s: %d steps, error %v", name, len(opcodes), err)
+		}
+		for i, opcode := range opcodes {
+			if opcode == "OpenEphemeral" || opcode == "SorterOpen" {
+				t.Errorf("%s: step %d of SQLite's program is %s", name, i, opcode)
 			}
 		}
-		if err := rows.Err(); err != nil || steps < 10 {
-			t.Errorf("%s: %d steps, error %v", name, steps, err)
-		}
-		rows.Close()
 	}
 }
