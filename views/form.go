@@ -163,12 +163,12 @@ type Choice struct {
 	Plugin, Action, Description, Href string
 	Icon                              string
 	Current                           bool
+	Task                              bool // opens the page of a new task, instead of a form in place
 }
 
 // RunForm is the page to run something once.
 type RunForm struct {
 	Page
-	Query   string
 	Choices []Choice
 	Work    *Work // nil: nothing is chosen yet
 }

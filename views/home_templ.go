@@ -56,7 +56,7 @@ func HomePage(m Home) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Picker("", m.Choices).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Picker("/run/choices", m.Choices).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -88,10 +88,21 @@ func matches(words []string, m spec.Manifest, a spec.Action) bool {
 	return true
 }
 
+// forTask makes choices of what runs now into choices of what a new task runs.
+func forTask(list []views.Choice) []views.Choice {
+	for i := range list {
+		list[i].Href, list[i].Task = strings.Replace(list[i].Href, "/run?", "/tasks/new?", 1), true
+	}
+	return list
+}
+
 func (s *Web) choices(w http.ResponseWriter, r *http.Request) error {
 	list, err := s.pick(r.Context(), r.FormValue("q"), "")
 	if err != nil {
 		return err
+	}
+	if r.FormValue("for") == "task" {
+		list = forTask(list)
 	}
 	return s.render(w, r, http.StatusOK, views.Choices(list))
 }

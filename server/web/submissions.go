@@ -31,7 +31,7 @@ func (s *Web) submissions(w http.ResponseWriter, r *http.Request) error {
 	m := views.Submissions{Reviewer: allow(r, auth.PluginManage) == nil}
 	title, f := "My submissions", store.SubmissionFilter{CreatedBy: subject(r).Username}
 	if m.Reviewer {
-		title, f = "Review queue", store.SubmissionFilter{}
+		title, f = "Submissions", store.SubmissionFilter{}
 	}
 	m.Page = s.frame(w, r, "plugins", title)
 	m.Crumbs, m.CLI = crumbs("Plugins", "/plugins", title), "octopus plugins submissions"

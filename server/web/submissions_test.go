@@ -61,7 +61,7 @@ func TestSubmitAndReview(t *testing.T) {
 	own.has(t, http.StatusOK, `data-status="in_review"`, "case answers", "A new plugin", "An administrator looks at it")
 	review := own.Request.URL.Path
 	author.post(review+"/approve").has(t, http.StatusForbidden, "role admin")
-	admin.get("/submissions").has(t, http.StatusOK, "Review queue", "zone 1.0.0", "the-operator")
+	admin.get("/submissions").has(t, http.StatusOK, "Submissions", "zone 1.0.0", "the-operator")
 	admin.post(review+"/reject").has(t, http.StatusUnprocessableEntity, "Say in a comment")
 	admin.post(review+"/approve", "grant", "all", "comment", "Tick").has(t, http.StatusOK, "zone", "granted")
 	author.get(review).has(t, http.StatusOK, `data-status="published"`, "Tick")
