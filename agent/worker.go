@@ -315,7 +315,8 @@ func (a *Agent) report(j *job, out wasmplugins.Outcome) core.Done {
 	done.Result = wire.Result{
 		Outcome: octopus.Failed, MayRetry: out.Response.MayRetry(), LastLogSeq: last,
 		ElapsedMS: out.GuestTime.Milliseconds(), Usage: j.usage,
-		Invalid: out.Invalid[:min(len(out.Invalid), wire.MaxInvalid)],
+		Invalid:      out.Invalid[:min(len(out.Invalid), wire.MaxInvalid)],
+		NeverStarted: out.Started.IsZero() && done.Code == spec.CodeSandbox,
 	}
 	if list := j.intents.List(); len(list) > 0 {
 		done.Result.Intents, _ = wire.Raw(list) // strings only

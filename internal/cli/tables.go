@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,6 +110,14 @@ func agentStatus(g sdk.Agent) string {
 		return g.Status + ", drained"
 	}
 	return g.Status
+}
+
+// attemptOf counts an attempt; one that never started is followed by more than were asked for.
+func attemptOf(attempt, most int) string {
+	if attempt > max(1, most) {
+		return strconv.Itoa(attempt)
+	}
+	return fmt.Sprintf("%d of %d", attempt, max(1, most))
 }
 
 func labels(m map[string]string) string {
@@ -240,7 +249,7 @@ func showExecution(t io.Writer, server string, x sdk.Execution) {
 	for _, i := range x.Intents {
 		row(t, "Would have done", oneLine(i.Op+": "+i.Message, 400))
 	}
-	row(t, "Attempt", fmt.Sprintf("%d of %d", x.Attempt, max(1, x.MaxAttempts)))
+	row(t, "Attempt", attemptOf(x.Attempt, x.MaxAttempts))
 	row(t, "Created", stamp(x.CreatedAt)+" by "+dash(x.CreatedBy))
 	row(t, "Started", stamp(x.StartedAt))
 	row(t, "Finished", stamp(x.FinishedAt))

@@ -113,6 +113,7 @@ type Result struct {
 	Invalid         []byte          `json:"invalid,omitempty"` // as it was printed, at most [MaxInvalid] bytes
 	Intents         json.RawMessage `json:"intents,omitempty"` // of a dry run: a list of spec.Intent, at most [MaxIntents] bytes
 	MayRetry        bool            `json:"may_retry,omitempty"`
+	NeverStarted    bool            `json:"never_started,omitempty"` // with failed: the agent could not start the guest
 	RetryAfterMS    int64           `json:"retry_after_ms,omitempty"`
 	LastLogSeq      int64           `json:"last_log_seq"`
 	ElapsedMS       int64           `json:"elapsed_ms"` // from the start of the guest to its end

@@ -67,7 +67,7 @@ func (e event) mayRequeue() bool {
 // without it the execution might wait for a day.
 func (d *Dispatcher) waitOf(ctx context.Context, id string, e event) (time.Duration, error) {
 	x, err := d.store.Execution(ctx, id)
-	if err != nil || x.Status != octopus.Running || e.kind == evResult && x.Attempt >= x.MaxAttempts {
+	if err != nil || x.Status != octopus.Running || e.kind == evResult && x.Attempt >= x.MaxAttempts && !e.result.neverStarted() {
 		return 0, err
 	}
 	run, err := d.store.Run(ctx, x.RunID)

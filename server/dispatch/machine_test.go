@@ -72,7 +72,7 @@ func drawEvent(t *rapid.T, x octopus.Execution) event {
 	e.result = &outcome{raw: []byte(`{"status_code":200}`), response: spec.Response{StatusCode: rapid.SampledFrom([]int{200, 503}).Draw(t, "code")}}
 	e.result.Outcome = rapid.SampledFrom([]octopus.Status{octopus.Succeeded, octopus.Failed, octopus.TimedOut, octopus.Cancelled, octopus.Lost}).Draw(t, "outcome")
 	e.result.Attempt = x.Attempt
-	e.result.MayRetry = rapid.Bool().Draw(t, "may retry")
+	e.result.MayRetry, e.result.NeverStarted = rapid.Bool().Draw(t, "may retry"), rapid.Bool().Draw(t, "never started")
 	return e
 }
 

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -260,6 +261,55 @@ func TestResults(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, a)
 		}
 		if _, again, effects := steps(t, x, noon, e); only(t, effects, sendAck).verdict != wire.VerdictDuplicate || again.Evidence != nil {
+			t.Errorf("%s: the second time %+v", c.name, effects)
+		}
+	}
+}
+
+// TestNeverStarted: an attempt whose guest could not be started leaves the others to come, but not without end.
+func TestNeverStarted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name         string
+		attempt, max int
+		change       func(*octopus.Execution, *outcome)
+		want         octopus.Status
+	}{
+		{"the only attempt", 1, 1, nil, octopus.Queued},
+		{"the last spare one", 3, 1, nil, octopus.Queued},
+		{"no spare one is left", 4, 1, nil, octopus.Failed},
+		{"the last of several", 2, 2, nil, octopus.Queued},
+		{"of several, no spare one is left", 5, 2, nil, octopus.Failed},
+		{"a guest ran", 1, 1, func(_ *octopus.Execution, o *outcome) { o.Usage.GuestUS = 1 }, octopus.Failed},
+		{"a guest ran for a while", 1, 1, func(_ *octopus.Execution, o *outcome) { o.ElapsedMS = 1 }, octopus.Failed},
+		{"an agent that does not say so", 1, 1, func(_ *octopus.Execution, o *outcome) { o.NeverStarted = false }, octopus.Failed},
+		{"it would not help", 1, 1, func(_ *octopus.Execution, o *outcome) { o.MayRetry = false }, octopus.Failed},
+		{"it was cancelled", 1, 1, func(x *octopus.Execution, _ *outcome) { x.Cancelling = true }, octopus.Failed},
+		{"no time is left", 1, 1, func(x *octopus.Execution, _ *outcome) { x.WaitUntil = noon.Add(time.Second) }, octopus.Failed},
+	} {
+		x := in(octopus.Running)
+		x.Attempt, x.MaxAttempts = c.attempt, c.max
+		e := from(evResult)
+		e.result = resultOf(octopus.Failed, 500)
+		e.result.Attempt, e.result.ElapsedMS, e.result.Reason = c.attempt, 0, spec.CodeSandbox
+		e.result.MayRetry, e.result.NeverStarted = true, true
+		if c.change != nil {
+			c.change(&x, e.result)
+		}
+		y, change, effects := steps(t, x, noon, e)
+		if y.Status != c.want || y.MaxAttempts != c.max || y.Attempt != c.attempt || only(t, effects, sendAck).verdict != wire.VerdictCommitted {
+			t.Errorf("%s: %s, attempt %d of %d", c.name, y.Status, y.Attempt, y.MaxAttempts)
+		}
+		if change.Attempt == nil || change.Attempt.Status != octopus.Failed || change.Attempt.Reason.Code != spec.CodeSandbox {
+			t.Errorf("%s: attempt %+v", c.name, change.Attempt)
+		}
+		if c.want != octopus.Queued {
+			continue
+		}
+		if y.NotBefore.Before(noon.Add(time.Second)) || !strings.Contains(y.Waiting.Message, "could not start; trying again in") {
+			t.Errorf("%s: not before %s, %+v", c.name, y.NotBefore, y.Waiting)
+		}
+		if _, again, effects := steps(t, y, noon, e); only(t, effects, sendAck).verdict != wire.VerdictDuplicate || again.Evidence != nil {
 			t.Errorf("%s: the second time %+v", c.name, effects)
 		}
 	}

@@ -78,8 +78,12 @@ func (r rules) record(x octopus.Execution, now time.Time, o *outcome) (store.Cha
 		lines = append(lines, line(x, "artifacts_lost", "Files that the plugin handed over are not kept. %s", o.filesLost))
 	}
 	if at, ok := r.again(x, now, status, o); ok {
-		c := store.Change{Attempt: done, Artifacts: left, Refused: refused, Events: append(lines, retryLine(x, status, at.Sub(now)))}
-		c.Next = r.back(x, now, at, fmt.Sprintf("Attempt %d %s; trying again in %s.", x.Attempt, verb(status), short(at.Sub(now))))
+		how := verb(status)
+		if o.neverStarted() {
+			how = "could not start"
+		}
+		c := store.Change{Attempt: done, Artifacts: left, Refused: refused, Events: append(lines, retryLine(x, how, at.Sub(now)))}
+		c.Next = r.back(x, now, at, fmt.Sprintf("Attempt %d %s; trying again in %s.", x.Attempt, how, short(at.Sub(now))))
 		return c, []effect{{kind: wakeClaimer}}
 	}
 	code, message := "", ""
@@ -158,7 +162,20 @@ func (r rules) again(x octopus.Execution, now time.Time, status octopus.Status, 
 	if o.RetryAfterMS > 0 {
 		at = now.Add(ms(o.RetryAfterMS))
 	}
+	if o.neverStarted() {
+		x.MaxAttempts += spareAttempts
+	}
 	return at, r.mayTry(x, at)
+}
+
+// spareAttempts is how many more attempts an execution has, all in all, where one ended before the guest started: such
+// a one did nothing, and the next may find space on the disk, or another agent. A guest starts max_attempts times at
+// most all the same, because only what never started goes beyond.
+const spareAttempts = 3
+
+// neverStarted reports whether the agent could not start the guest.
+func (o *outcome) neverStarted() bool {
+	return o.NeverStarted && o.Outcome == octopus.Failed && o.Usage.GuestUS == 0 && o.ElapsedMS == 0
 }
 
 // mayTry reports whether x has an attempt left, and time for it.
@@ -196,8 +213,12 @@ func (r rules) waitTTL(x octopus.Execution) time.Duration {
 	return r.waitAny
 }
 
-func retryLine(x octopus.Execution, status octopus.Status, pause time.Duration) octopus.Event {
-	return line(x, "retry", "Attempt %d of %d %s; trying again in %s.", x.Attempt, x.MaxAttempts, verb(status), short(pause))
+func retryLine(x octopus.Execution, how string, pause time.Duration) octopus.Event {
+	of := ""
+	if x.Attempt <= x.MaxAttempts {
+		of = fmt.Sprintf(" of %d", x.MaxAttempts)
+	}
+	return line(x, "retry", "Attempt %d%s %s; trying again in %s.", x.Attempt, of, how, short(pause))
 }
 
 // operations turns what a response asks of the server into rows. Files are the agent's.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -230,7 +229,11 @@ func executionFacts(x octopus.Execution, run octopus.Run) (out []views.Pair) {
 		add("Agent", x.AgentName)
 	}
 	if x.MaxAttempts > 1 || x.Attempt > 1 {
-		add("Attempt", fmt.Sprintf("%d of %d", x.Attempt, max(x.MaxAttempts, 1)))
+		attempt := strconv.Itoa(x.Attempt)
+		if x.Attempt <= x.MaxAttempts { // one that never started is followed by more than were asked for
+			attempt += " of " + strconv.Itoa(x.MaxAttempts)
+		}
+		add("Attempt", attempt)
 	}
 	add("Timeout", views.Span(x.Timeout))
 	u := x.Usage
