@@ -46,6 +46,7 @@ func effects(t *testing.T) map[string]effect {
 		}
 	}
 	all := workEffects()
+	maps.Copy(all, pluginEffects(folder, signs))
 	maps.Copy(all, map[string]effect{
 		"server.listen": {"plain", "127.0.0.2:0", func(t *testing.T, s *Server) {
 			if !strings.HasPrefix(s.Addr(), "127.0.0.2:") {
@@ -72,18 +73,25 @@ func effects(t *testing.T) map[string]effect {
 		}},
 		"cache.sessions": {"plain", "7s", region(cache.Sessions)}, "cache.plugins": {"plain", "7s", region(cache.Plugins)}, "cache.users": {"plain", "7s", region(cache.Users)},
 		"cache.overview": {"plain", "7s", region(cache.Overview)}, "cache.broadcast": {"plain", "7s", region(cache.Broadcast)}, "cache.plugin_data": {"plain", "7s", region(cache.PluginData)},
-		"plugins.grant_builtins": {"plain", "true", func(t *testing.T, s *Server) {
-			v, err := s.catalog.Resolve(t.Context(), "noop", "")
-			if err != nil || v.Grant == nil {
-				t.Errorf("%+v %v", v.Grant, err)
-			}
-		}},
 		"secrets.key_file": {"plain", keys, func(t *testing.T, s *Server) {
 			if _, err := s.vault.Set(t.Context(), "a", "1234", "ada"); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := os.Stat(keys); err != nil {
 				t.Error(err)
+			}
+		}},
+	})
+	return all
+}
+
+// pluginEffects are the effects of settings that are about plugins: folder is where they are looked for, signs the key.
+func pluginEffects(folder, signs string) map[string]effect {
+	return map[string]effect{
+		"plugins.grant_builtins": {"plain", "true", func(t *testing.T, s *Server) {
+			v, err := s.catalog.Resolve(t.Context(), "noop", "")
+			if err != nil || v.Grant == nil {
+				t.Errorf("%+v %v", v.Grant, err)
 			}
 		}},
 		"plugins.self_review": {"plain", "true", func(t *testing.T, s *Server) {
@@ -119,8 +127,7 @@ func effects(t *testing.T) map[string]effect {
 				t.Errorf("a longer timeout: %v", err)
 			}
 		}},
-	})
-	return all
+	}
 }
 
 // workEffects are the effects of settings that are seen by what runs.
