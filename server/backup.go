@@ -36,24 +36,15 @@ func (s *Server) newKeeper() *backup.Keeper {
 func (c Config) stopped(needed bool) (database string, unlock func() error, err error) {
 	c = c.withDefaults()
 	database = c.database()
-	if strings.Contains(database, "://") {
-		return database, func() error { return nil }, nil
-	}
-	if _, err := os.Stat(database); needed && err != nil {
+	if _, err := os.Stat(database); needed && err != nil && !isURL(database) {
 		return "", nil, octopus.Errorf(octopus.CodeNotFound, "There is no database %s. Name the server's folder with --data.", database)
 	}
-	if err := os.MkdirAll(filepath.Dir(database), 0o700); err != nil {
-		return "", nil, octopus.Errorf(octopus.CodeDenied, "The folder of the database %s cannot be made. Choose another one with --data.", database)
-	}
-	lock, err := lockDatabase(database)
+	unlock, err = Hold(database)
 	if octopus.CodeOf(err) == octopus.CodeConflict {
 		return "", nil, octopus.Errorf(octopus.CodeConflict,
 			"A server works on %s. Stop it first; a backup can also be made of a server that runs: leave out --data and --database.", database)
 	}
-	if err != nil {
-		return "", nil, err
-	}
-	return database, lock.Close, nil
+	return database, unlock, err
 }
 
 // Backup makes a backup of a server that is stopped.

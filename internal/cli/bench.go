@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"octopus/internal/bench"
+	"octopus/server"
 )
 
 // benchCommand is `octopus bench`: load on the server of the current context, and one JSON object about it.
@@ -201,10 +203,15 @@ func (a *app) benchFill() *cobra.Command {
 		Long: `Store a history of executions that have ended, with their runs, attempts and events, straight into a database on
 which no server works: lists, searches and the start of a server can then be measured as they are after months.`,
 		Args: exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if load.Database == "" {
 				load.Database = filepath.Join(data, "octopus.db")
 			}
+			release, err := server.Hold(load.Database)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, release()) }()
 			load.Progress = func(format string, args ...any) { fmt.Fprintf(a.Err, format+"\n", args...) }
 			result, err := load.Run(cmd.Context())
 			return a.printBench(cmd.Context(), result, err)

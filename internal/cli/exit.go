@@ -114,7 +114,25 @@ func (a *app) complain(cmd *cobra.Command, err error) {
 		fmt.Fprintf(a.Err, "Try: %s --help\n", cmd.CommandPath())
 	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && (cmd == nil || cmd.Name() != "login"):
 		fmt.Fprintln(a.Err, "Try: octopus login URL, which keeps a token; or give one with --api-token or OCTOPUS_API_TOKEN")
+	case refused != nil && refused.Code == string(octopus.CodeNotFound) && cmd != nil:
+		if list := listOfMissing(cmd.Root(), sentence); list != "" {
+			fmt.Fprintf(a.Err, "Try: %s\n", list)
+		}
 	}
+}
+
+// listOfMissing is the command that lists such things where the server says no more than that there is none: "There is no task x."
+func listOfMissing(root *cobra.Command, sentence string) string {
+	rest, found := strings.CutPrefix(sentence, "There is no ")
+	if !found || strings.Contains(sentence, "octopus ") || strings.Contains(sentence, "did you mean") {
+		return ""
+	}
+	thing, _, _ := strings.Cut(rest, " ")
+	list, left, err := root.Find([]string{thing + "s", "list"})
+	if err != nil || len(left) > 0 || list.Name() != "list" {
+		return ""
+	}
+	return list.CommandPath()
 }
 
 // wording finds the sentence of an error, and what it says field by field.

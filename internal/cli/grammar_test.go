@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"octopus/server"
 )
 
 // TestUsage says what is wrong and what was meant, on standard error, with exit code 2.
@@ -21,6 +24,7 @@ func TestUsage(t *testing.T) {
 		"missing name":   {[]string{"tasks", "get"}, "TASK is missing."},
 		"a word more":    {[]string{"runs", "get", "run_1", "run_2"}, `"run_2" is one word too many.`},
 		"unknown flag":   {[]string{"run", "x", "--nope"}, "has no flag --nope"},
+		"unknown ring":   {[]string{"plugins", "ring", "hello", "1.0.0", "foo", "--url", "http://127.0.0.1:1"}, `RING is "foo", but must be one of canary, early, all.`},
 		"unknown format": {[]string{"version", "-o", "xml"}, `--output is "xml", but must be one of table, json, yaml.`},
 		"no such log":    {[]string{"logs", "web", "--url", "http://127.0.0.1:1"}, `"web" is not the id of a run`},
 	} {
@@ -65,5 +69,42 @@ func TestTree(t *testing.T) {
 		if c, rest, err := root.Find(strings.Fields(words)); err != nil || len(rest) > 0 {
 			t.Errorf("octopus %s: found %s with %q left, error %v", words, c.CommandPath(), rest, err)
 		}
+	}
+}
+
+// TestListOfMissing names the list of what is not there, where the server's sentence has no advice of its own.
+func TestListOfMissing(t *testing.T) {
+	t.Parallel()
+	for sentence, want := range map[string]string{
+		`There is no task "x".`:                                           "octopus tasks list",
+		`There is no execution "exe_1".`:                                  "octopus executions list",
+		`There is no plugin named "htpp-check"; did you mean http-check?`: "",
+		`There is no agent called x. See octopus agents list.`:            "",
+		`There is no submission "sub_1".`:                                 "",
+		`hello has no version 2.0.0; there is: 1.0.0.`:                    "",
+	} {
+		if got := listOfMissing((&app{}).root(), sentence); got != want {
+			t.Errorf("%s: %q, want %q", sentence, got, want)
+		}
+	}
+}
+
+// TestFillIsAlone refuses a database on which a server works.
+func TestFillIsAlone(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	release, err := server.Hold(filepath.Join(data, "octopus.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := command(t, "", "bench", "fill", "-n", "10", "--data", data)
+	if got.code != ExitFailed || !strings.Contains(got.err, "Another Octopus server works on") {
+		t.Errorf("exit code %d, %s", got.code, got.err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if got := command(t, "", "bench", "fill", "-n", "10", "--agents", "2", "--tasks", "2", "--data", data); got.code != ExitOK {
+		t.Errorf("once it is free: exit code %d, %s", got.code, got.err)
 	}
 }

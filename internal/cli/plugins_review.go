@@ -213,6 +213,9 @@ func (a *app) pluginsHistory() *cobra.Command {
 	return a.online("history PLUGIN", "Show who did what to a plugin, and when", exactly("PLUGIN"),
 		func(ctx context.Context, c *sdk.Client, args []string) error {
 			page, err := c.PluginEvents(ctx, args[0])
+			if err == nil && len(page.Items) == 0 {
+				_, err = c.Plugin(ctx, args[0]) // a name that was never published may have a history: of what was rejected
+			}
 			if err != nil {
 				return err
 			}

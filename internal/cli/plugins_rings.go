@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"octopus/internal/octopus"
 	"octopus/sdk"
 )
 
@@ -48,6 +49,9 @@ func (a *app) pluginsRings() *cobra.Command {
 func (a *app) pluginsRing() *cobra.Command {
 	return a.online("ring PLUGIN VERSION RING", "Place a version in a ring: canary (5 % of the runs), early (25 %) or all", exactly("PLUGIN", "VERSION", "RING"),
 		func(ctx context.Context, c *sdk.Client, args []string) error {
+			if ring := octopus.Ring(args[2]); ring != octopus.RingCanary && ring != octopus.RingEarly && ring != octopus.RingAll {
+				return usagef("RING is %q, but must be one of canary, early, all.", args[2])
+			}
 			if err := c.SetRing(ctx, args[0], args[1], args[2]); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -208,18 +209,23 @@ func (a *app) cacheCommands() []*cobra.Command {
 				return a.print(r, func(t *tabwriter.Writer) { showRegion(t, r) })
 			}),
 		a.online("clear REGION [KEY]", "Drop a region from memory, or delete one entry of broadcast or plugin data", regionAndKey,
-			func(ctx context.Context, c *sdk.Client, args []string) error {
+			func(ctx context.Context, c *sdk.Client, args []string) (err error) {
 				if len(args) == 2 {
-					return c.DeleteCacheEntry(ctx, args[0], args[1])
+					err = c.DeleteCacheEntry(ctx, args[0], args[1])
+				} else {
+					err = c.ClearCache(ctx, args[0])
 				}
-				return c.ClearCache(ctx, args[0])
+				if err == nil {
+					fmt.Fprintf(a.Err, "%s: cleared\n", strings.Join(args, " "))
+				}
+				return err
 			}),
 	}
 }
 
 func regionAndKey(cmd *cobra.Command, args []string) error {
 	if len(args) == 2 {
-		return nil
+		return exactly("REGION", "KEY")(cmd, args)
 	}
 	return exactly("REGION")(cmd, args)
 }
