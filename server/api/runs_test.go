@@ -72,9 +72,16 @@ func TestCreatedAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if why, err := w.client.ExplainExecution(t.Context(), queued.Executions[0].ID); err != nil || len(why.Agents) != 1 || why.Agents[0].AgentName != "busy" ||
-		why.Agents[0].State != "no_match" || why.Summary != "No agent matches env=elsewhere. Add one or change the target." || why.Next == nil || len(why.Steps) != 1 {
-		t.Errorf("explain: %v %+v", err, why)
+	var why sdk.Explanation
+	eventually(t, "the new agent is known", func() bool {
+		if why, err = w.client.ExplainExecution(t.Context(), queued.Executions[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		return len(why.Agents) == 1
+	})
+	if why.Agents[0].AgentName != "busy" || why.Agents[0].State != "no_match" || why.Next == nil || len(why.Steps) != 1 ||
+		why.Summary != "No agent matches env=elsewhere. Add one or change the target." {
+		t.Errorf("explain: %+v", why)
 	}
 	// A wait that ran out is still 201.
 	if a := w.raw("POST", "/api/v1/runs", body, "Prefer", "wait=0.05"); a.StatusCode != 201 {
