@@ -336,9 +336,9 @@ func AgentPage(m Agent) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var15 templ.SafeURL
-			templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinURLErrs(href("/agents/%s/rename", m.Tile.Agent.ID))
+			templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinURLErrs(href("/agents/%s", m.Tile.Agent.ID))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `agent.templ`, Line: 84, Col: 90}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `agent.templ`, Line: 84, Col: 83}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 			if templ_7745c5c3_Err != nil {
@@ -348,11 +348,11 @@ func AgentPage(m Agent) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = textField("name", "Name", m.Tile.Agent.Name, "", "", true).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = textField("name", "Name", m.Rename.Name, "", m.Rename.NameError, true).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = textField("labels", "Labels", joinLabels(m.Tile.Agent.Labels), "env=prod, role=web", "", false).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = textField("labels", "Labels", m.Rename.Labels, "env=prod, role=web", m.Rename.LabelsError, false).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -893,10 +893,6 @@ func sandboxCard(s octopus.Sandbox) templ.Component {
 		}
 		return nil
 	})
-}
-
-func joinLabels(labels map[string]string) string {
-	return joinComma(LabelList(labels))
 }
 
 var _ = templruntime.GeneratedTemplate

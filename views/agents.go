@@ -33,6 +33,13 @@ type Agent struct {
 	Recent   []octopus.Execution
 	Tasks    []Option // what may be run here
 	Shell    string   // the line that joins this machine again
+	Rename   Rename
+}
+
+// Rename is the form of an agent's name and labels, with what is wrong with either.
+type Rename struct {
+	Name, Labels           string
+	NameError, LabelsError string
 }
 
 // AddAgent is the page that shows how to add machines.

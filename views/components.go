@@ -70,5 +70,3 @@ func boolWord(b bool) string { return strconv.FormatBool(b) }
 func joinDot(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
 }
-
-func joinComma(parts []string) string { return strings.Join(parts, ", ") }

@@ -22,6 +22,7 @@ func (s *Web) agentRoutes(r chi.Router) {
 	r.Get("/agents/new", s.page(s.addAgent))
 	r.Post("/agents/new", s.page(s.makeJoinToken))
 	r.Get("/agents/{id}", s.page(s.agentPage))
+	r.Post("/agents/{id}", s.page(s.renameAgent))
 	r.Post("/agents/{id}/{verb}", s.page(s.agentVerb))
 }
 
@@ -72,6 +73,11 @@ func (s *Web) agents(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Web) agentPage(w http.ResponseWriter, r *http.Request) error {
+	return s.showAgent(w, r, http.StatusOK, nil)
+}
+
+// showAgent is an agent's page; with typed, its name and labels are what was typed and refused.
+func (s *Web) showAgent(w http.ResponseWriter, r *http.Request, status int, typed *views.Rename) error {
 	ctx, id := r.Context(), chi.URLParam(r, "id")
 	a, err := s.cfg.Store.Agent(ctx, id)
 	if err != nil {
@@ -88,6 +94,10 @@ func (s *Web) agentPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	m.Tile = s.tile(a, m.Running)
+	m.Rename = views.Rename{Name: a.Name, Labels: strings.Join(m.Labels, ", ")}
+	if typed != nil {
+		m.Rename = *typed
+	}
 	if m.Sessions, err = s.cfg.Store.AgentSessions(ctx, a.ID, 10); err != nil {
 		return err
 	}
@@ -103,7 +113,7 @@ func (s *Web) agentPage(w http.ResponseWriter, r *http.Request) error {
 			m.Tasks = append(m.Tasks, views.Option{Value: t.ID, Label: t.Name})
 		}
 	}
-	return s.render(w, r, http.StatusOK, views.AgentPage(m))
+	return s.render(w, r, status, views.AgentPage(m))
 }
 
 func agentFacts(a octopus.Agent) (out []views.Pair) {
@@ -161,8 +171,6 @@ func (s *Web) agentVerb(w http.ResponseWriter, r *http.Request) error {
 		return change("Draining: it finishes what it has and takes nothing new.", func(a *octopus.Agent) error { a.Drained = true; return nil })
 	case "undrain":
 		return change("It takes work again.", func(a *octopus.Agent) error { a.Drained = false; return nil })
-	case "rename":
-		return s.renameAgent(w, r, id)
 	case "restart":
 		if err := s.cfg.Dispatch.RestartAgent(ctx, id, subject(r).Username); err != nil {
 			return said(w, r, back, err)
@@ -177,22 +185,34 @@ func (s *Web) agentVerb(w http.ResponseWriter, r *http.Request) error {
 	return s.notFound(w, r)
 }
 
-func (s *Web) renameAgent(w http.ResponseWriter, r *http.Request, id string) error {
-	back, name := "/agents/"+id, strings.TrimSpace(r.FormValue("name"))
-	labels, err := parseLabels(r.FormValue("labels"))
-	if err == nil {
-		err = octopus.CheckAgentName(name)
+// renameAgent saves name and labels, or shows the page again with what was typed and what is wrong with it.
+func (s *Web) renameAgent(w http.ResponseWriter, r *http.Request) error {
+	if err := allow(r, auth.AgentManage); err != nil {
+		return err
 	}
-	if err == nil {
-		_, err = s.cfg.Store.UpdateAgent(r.Context(), id, func(a *octopus.Agent) error {
-			a.Name, a.Labels = name, labels
-			return nil
-		})
-	}
+	id := chi.URLParam(r, "id")
+	typed := views.Rename{Name: strings.TrimSpace(r.FormValue("name")), Labels: r.FormValue("labels")}
+	labels, err := parseLabels(typed.Labels)
 	if err != nil {
-		return said(w, r, back, err)
+		typed.LabelsError = octopus.Sentence(err)
 	}
-	return redirect(w, r, back, "ok", "Saved.")
+	if err := octopus.CheckAgentName(typed.Name); err != nil {
+		typed.NameError = octopus.Sentence(err)
+	}
+	if typed.NameError+typed.LabelsError != "" {
+		return s.showAgent(w, r, http.StatusUnprocessableEntity, &typed)
+	}
+	if _, err = s.cfg.Store.UpdateAgent(r.Context(), id, func(a *octopus.Agent) error {
+		a.Name, a.Labels = typed.Name, labels
+		return nil
+	}); err != nil {
+		if octopus.CodeOf(err) != octopus.CodeConflict {
+			return err
+		}
+		typed.NameError = octopus.Sentence(err) // another has it
+		return s.showAgent(w, r, statusOf(err), &typed)
+	}
+	return redirect(w, r, "/agents/"+id, "ok", "Saved.")
 }
 
 // runHere runs a saved task on one agent, whatever its own target says.
@@ -230,7 +250,12 @@ func (s *Web) showAddAgent(w http.ResponseWriter, r *http.Request, status int, m
 	}
 	m.Page = s.frame(w, r, "agents", "Add an agent", topics...)
 	m.Crumbs = crumbs("Agents", "/agents", "Add an agent")
-	m.CLI = "octopus agents tokens create --uses " + m.Count
+	m.CLI = "octopus agents tokens create --uses " + shellWord(m.Count)
+	if labels, err := parseLabels(m.Labels); err == nil {
+		for _, l := range views.LabelList(labels) {
+			m.CLI += " --label " + shellWord(l)
+		}
+	}
 	return s.render(w, r, status, views.AddAgentPage(m))
 }
 

@@ -130,8 +130,11 @@ func TestAgentPages(t *testing.T) {
 	b.post(at+"/undrain").has(t, http.StatusOK, "Drain")
 	b.post(at+"/disable").has(t, http.StatusOK, "disabled")
 	b.post(at+"/enable").has(t, http.StatusOK, "Enabled")
-	b.post(at+"/rename", "name", "web-2", "labels", "a=b").has(t, http.StatusOK, "web-2", "a=b")
-	b.post(at+"/rename", "name", "two words", "labels", "").has(t, http.StatusOK, "name has no spaces")
+	b.post(at, "name", "web-2", "labels", "a=b").has(t, http.StatusOK, "web-2", "a=b")
+	refused := b.post(at, "name", "two words", "labels", "a=b, c") // shown again as typed, with both errors
+	refused.has(t, http.StatusUnprocessableEntity, "name has no spaces", `value="two words"`, `value="a=b, c"`, "f-labels-error")
+	checkMarkup(t, refused)
+	b.post("/agents/new", "count", "2", "labels", "env=prod, role=web").has(t, http.StatusOK, "--uses 2 --label env=prod --label role=web")
 	b.post(at+"/restart").has(t, http.StatusOK, "web-2") // not connected: a sentence, not a crash
 	b.post(at+"/remove").has(t, http.StatusOK, "Removed")
 }
