@@ -30,7 +30,15 @@ type module struct {
 	manifest *spec.Manifest // nil without one
 }
 
-// readModule reads a file that a command was given; see "A path given to plugins is a file".
+// name is the plugin's, by its manifest.
+func (m module) name() string {
+	if m.manifest == nil {
+		return "module"
+	}
+	return m.manifest.Name
+}
+
+// readModule reads a file that a command was given.
 func readModule(file string) (module, error) {
 	raw, err := readAtMost(file, wasmplugins.MaxModule)
 	if err != nil {

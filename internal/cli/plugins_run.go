@@ -103,30 +103,13 @@ func (a *app) runModule(ctx context.Context, m module, r localRun) error {
 		return err
 	}
 	var hidden redact.Redactor
-	log := redact.Lines{Redactor: &hidden, Out: func(lines []wasmplugins.LogLine) {
-		for _, l := range lines {
-			fmt.Fprintln(a.Err, l.Text)
-		}
-	}}
-	job.OnLog = log.Write
-	job.OnProgress = func(fraction float64, message string) {
-		message = hidden.Text(message)
-		if fraction < 0 {
-			fmt.Fprintln(a.Err, message)
-			return
-		}
-		fmt.Fprintf(a.Err, "%3.0f %% %s\n", fraction*100, message)
-	}
+	log := a.listen(&job, &hidden)
 	pool, err := localPool(m)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	name := "module"
-	if m.manifest != nil {
-		name = m.manifest.Name
-	}
-	grant := r.grant(m)
+	name, grant := m.name(), r.grant(m)
 	if r.replay == "" {
 		a.warnMissing(m, grant)
 	}
@@ -161,6 +144,25 @@ func (a *app) runModule(ctx context.Context, m module, r localRun) error {
 		return err
 	}
 	return exitError{code: ExitFailed, err: recorded}
+}
+
+// listen prints what the plugin says while it runs, without the secrets that hidden knows. The caller closes the log after it.
+func (a *app) listen(job *wasmplugins.Job, hidden *redact.Redactor) *redact.Lines {
+	log := &redact.Lines{Redactor: hidden, Out: func(lines []wasmplugins.LogLine) {
+		for _, l := range lines {
+			fmt.Fprintln(a.Err, l.Text)
+		}
+	}}
+	job.OnLog = log.Write
+	job.OnProgress = func(fraction float64, message string) {
+		message = hidden.Text(message)
+		if fraction < 0 {
+			fmt.Fprintln(a.Err, message)
+			return
+		}
+		fmt.Fprintf(a.Err, "%3.0f %% %s\n", fraction*100, message)
+	}
+	return log
 }
 
 // localPool is a sandbox that holds one module.
