@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -166,9 +167,11 @@ func newCall(method, path string, query url.Values, in any, options []CallOption
 // module is a body that is sent as it is.
 type module []byte
 
+// newKey is unique, and begins with the time: what a database keeps in the order of its keys grows at one end.
 func newKey() string {
 	var raw [16]byte
 	rand.Read(raw[:])
+	binary.BigEndian.PutUint64(raw[:], uint64(time.Now().UnixMicro()))
 	return hex.EncodeToString(raw[:])
 }
 

@@ -205,3 +205,18 @@ func TestRetryAfter(t *testing.T) {
 		t.Errorf("a date: %s", got)
 	}
 }
+
+// TestKeysGrow: keys are unique, and a later one is behind an earlier one.
+func TestKeysGrow(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]bool)
+	for range 1000 {
+		before := fmt.Sprintf("%016x", time.Now().UnixMicro())
+		key := newKey()
+		after := fmt.Sprintf("%016x", time.Now().UnixMicro())
+		if begin := key[:16]; seen[key] || len(key) != 32 || begin < before || begin > after {
+			t.Fatalf("%s, made between %s and %s, or twice", key, before, after)
+		}
+		seen[key] = true
+	}
+}
