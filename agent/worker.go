@@ -40,6 +40,7 @@ type job struct {
 	log     *spool.Log
 	hidden  redact.Redactor // the secrets that it received, which nothing that leaves may hold
 	left    *artifacts      // the files that it hands over, nil where the server takes none
+	allowed bool            // the core let the guest start: whatever happens then, the journal may say that it did
 	staged  bool            // owned by the loop once the worker has posted Done
 }
 
@@ -240,6 +241,7 @@ func (a *Agent) ready(j *job, p wasmplugins.Prepared) error {
 		if err != nil {
 			return err
 		}
+		j.allowed = true
 	case <-j.ctx.Done():
 		return context.Cause(j.ctx)
 	}
@@ -316,7 +318,7 @@ func (a *Agent) report(j *job, out wasmplugins.Outcome) core.Done {
 		Outcome: octopus.Failed, MayRetry: out.Response.MayRetry(), LastLogSeq: last,
 		ElapsedMS: out.GuestTime.Milliseconds(), Usage: j.usage,
 		Invalid:      out.Invalid[:min(len(out.Invalid), wire.MaxInvalid)],
-		NeverStarted: out.Started.IsZero() && done.Code == spec.CodeSandbox,
+		NeverStarted: !j.allowed && done.Code == spec.CodeSandbox,
 	}
 	if list := j.intents.List(); len(list) > 0 {
 		done.Result.Intents, _ = wire.Raw(list) // strings only
