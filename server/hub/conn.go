@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 	"unicode/utf8"
 
@@ -68,9 +69,6 @@ func (c *conn) greet() (cause string, err error) {
 	if err == nil && hello.Agent != c.agent.ID {
 		err = octopus.Errorf(octopus.CodeMalformed, "The hello names another agent than the one that connected.")
 	}
-	if err == nil {
-		err = octopus.CheckLabels(hello.Facts.Labels)
-	}
 	if err != nil {
 		c.refuse(err)
 		return "", err
@@ -98,6 +96,7 @@ func (c *conn) open(hello *wire.Hello) error {
 		// The journal's id is kept with it: after a restart of the server it tells what the agent's silence proves.
 		Incarnation: clip(hello.Incarnation, 100) + "/" + clip(hello.JournalID, 100),
 	}
+	c.dropLabels(hello.Facts.Labels)
 	hello.Facts.Transport, hello.Facts.TransportReason = c.pipe.transport(), clip(hello.Facts.TransportReason, 300)
 	epoch, err := c.hub.cfg.Store.OpenSession(ctx, row, hello.Facts)
 	if err != nil {
@@ -108,6 +107,18 @@ func (c *conn) open(hello *wire.Hello) error {
 		Agent: c.agent, Hello: *hello, Epoch: epoch, RemoteAddr: c.remote, Link: c,
 	})
 	return err
+}
+
+// dropLabels leaves out what no selector could name. A machine that nobody can reach is not kept out for it: whoever
+// configures an agent, or enrols one, is told.
+func (c *conn) dropLabels(labels map[string]string) {
+	maps.DeleteFunc(labels, func(name, value string) bool {
+		err := octopus.CheckLabels(map[string]string{name: value})
+		if err != nil {
+			c.hub.cfg.Log.Warn("label left out", "agent", c.agent.Name, "label", clip(name, 100), "err", err)
+		}
+		return err != nil
+	})
 }
 
 func (c *conn) closeSession(cause string) {

@@ -209,12 +209,18 @@ func TestHelloMustComeFirstAndSoon(t *testing.T) {
 	if e := l.closed(); !strings.Contains(e.Reason, "another agent") {
 		t.Errorf("%+v", e)
 	}
-	if l, _, err = m.dial(m.sign(http.MethodGet, wire.PathConnect)); err != nil {
-		t.Fatal(err)
-	}
-	l.send(&wire.Hello{Agent: m.id, Version: wire.Version, Facts: octopus.Facts{Labels: map[string]string{"two words": "x"}}, End: true})
-	if e := l.closed(); !strings.Contains(e.Reason, "A label's name") {
-		t.Errorf("%+v", e)
+}
+
+// TestLabelsOfAHello: what no selector could name is left out, and the agent let in all the same.
+func TestLabelsOfAHello(t *testing.T) {
+	t.Parallel()
+	s := start(t, settings{})
+	m := s.enrol("web-01")
+	m.labels = map[string]string{"two words": "x", "env": "prod", "note": "a\nb"}
+	m.connect()
+	a, err := s.store.Agent(t.Context(), m.id)
+	if err != nil || len(a.Facts.Labels) != 1 || a.Facts.Labels["env"] != "prod" {
+		t.Errorf("%v %v", a.Facts.Labels, err)
 	}
 }
 
