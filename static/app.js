@@ -28,7 +28,9 @@
 
   function relative(ms) {
     const future = ms < 0;
-    const s = Math.abs(ms) / 1000;
+    let s = Math.abs(ms) / 1000;
+    // What is to come is rounded to its unit: a day is "in 1 d", not at once "in 23 h".
+    if (future) s += s < 60 ? 0.5 : s < 3600 ? 30 : s < 86400 ? 1800 : 43200;
     let text;
     if (s < 5) return "just now";
     if (s < 60) text = `${Math.floor(s)} s`;

@@ -230,7 +230,7 @@ func ago(ctx context.Context, t time.Time) string {
 	}
 	d := time.Since(t)
 	if d < 0 {
-		return "in " + coarse(-d)
+		return "in " + coarse(octopus.Nearest(-d))
 	}
 	if d < 5*time.Second {
 		return "just now"

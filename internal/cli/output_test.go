@@ -50,7 +50,7 @@ func TestWhen(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, c := range []struct{ got, want string }{
 		{ago(time.Time{}, now), "–"}, {ago(now.Add(-5*time.Second), now), "5 s ago"}, {ago(now.Add(-90*time.Minute), now), "1 h ago"},
-		{ago(now.Add(-72*time.Hour), now), "3 d ago"}, {ago(now.Add(90*time.Second), now), "in 1 min"},
+		{ago(now.Add(-72*time.Hour), now), "3 d ago"}, {ago(now.Add(89*time.Second), now), "in 1 min"}, {ago(now.Add(24*time.Hour-time.Second), now), "in 24 h"},
 		{took(0), "–"}, {took(1.234), "1.2 ms"}, {took(340), "340 ms"}, {took(2500), "2.5 s"}, {took(125_000), "2m5s"},
 		{oneLine("first\nsecond", 20), "first"}, {oneLine("0123456789", 5), "0123…"},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -63,7 +64,7 @@ func showTask(t io.Writer, k sdk.Task) {
 	}
 	row(t, "Folder", dash(k.Folder))
 	row(t, "Labels", dash(labels(k.Labels)))
-	row(t, "What", k.Plugin+" "+dash(k.Version)+", action "+k.Action)
+	row(t, "What", strings.TrimSpace(k.Plugin+" "+k.Version)+", action "+k.Action)
 	row(t, "Params", string(k.Params))
 	row(t, "Target", target(k.Target))
 	sandboxRows(t, k.Sandbox, k.Clock, k.Seed)

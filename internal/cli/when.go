@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"time"
+
+	"octopus/internal/octopus"
 )
 
 // ago is a time as a table shows it.
@@ -12,7 +14,7 @@ func ago(t time.Time, now time.Time) string {
 	}
 	d := now.Sub(t)
 	if d < 0 {
-		return "in " + short(-d)
+		return "in " + short(octopus.Nearest(-d))
 	}
 	return short(d) + " ago"
 }

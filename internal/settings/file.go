@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -38,8 +39,11 @@ func readFile(path string) (document, error) {
 	if err == nil {
 		raw, err = os.ReadFile(path)
 	}
+	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+		err = pathError.Err // the sentence names the file
+	}
 	if err != nil {
-		return document{}, fmt.Errorf("The configuration file cannot be read: %w.", err)
+		return document{}, fmt.Errorf("The configuration file cannot be read: %s: %w.", path, err)
 	}
 	return parse(path, raw)
 }
