@@ -152,6 +152,9 @@ func (a *app) joinTokensCreate() *cobra.Command {
 	var labels []string
 	cmd := a.online("create", "Make a join token and show how to use it", exactly(),
 		func(ctx context.Context, c *sdk.Client, _ []string) (err error) {
+			if ttl < time.Second {
+				return usagef("--ttl is %s, but must be at least 1s.", ttl)
+			}
 			n := sdk.NewJoinToken{Name: name, MaxUses: &uses, TTLSeconds: ttl.Seconds()}
 			if n.Labels, err = pairs("label", labels); err != nil {
 				return err

@@ -106,9 +106,13 @@ func (s *Web) taskPage(w http.ResponseWriter, r *http.Request) error {
 	m.Events += "&" + url.Values{"task": {t.ID}, "created_since": {"all"}}.Encode()
 	m.Task, m.Title, m.Where = t, t.Name, views.TargetWords(t.Target)
 	m.Crumbs = crumbs("Tasks", "/tasks", t.Name)
-	m.CLI = "octopus tasks run " + shellWord(t.Name)
-	if !t.DeletedAt.IsZero() {
+	switch {
+	case !t.DeletedAt.IsZero():
 		m.CLI = "octopus tasks restore " + t.ID
+	case allow(r, auth.RunTask) == nil:
+		m.CLI = "octopus tasks run " + shellWord(t.Name)
+	default:
+		m.CLI = "octopus tasks get " + shellWord(t.Name)
 	}
 	if c, err := s.choose(ctx, t.Plugin, t.Version, t.Action); err == nil {
 		m.Params = shownParams(c.props, t.Params)
