@@ -47,7 +47,7 @@ type listAgentsInput struct {
 	Paged
 	ByName
 	Text     string `query:"q" maxLength:"256" doc:"Part of name, host name, platform or address."`
-	Status   string `query:"status" enum:"online,offline,disabled"`
+	Status   string `query:"status" enum:"online,offline,disabled" doc:"Only those."`
 	Selector string `query:"selector" maxLength:"2048" doc:"Over labels and facts, such as env=prod,os=linux."`
 }
 

@@ -33,7 +33,7 @@ func toArtifact(a octopus.Artifact) sdk.Artifact {
 
 type downloadArtifactInput struct {
 	ExecutionID
-	Name    string `path:"name" maxLength:"255"`
+	Name    string `path:"name" maxLength:"255" doc:"As the list of artifacts shows it."`
 	Attempt int    `query:"attempt" minimum:"0" doc:"Which attempt's. Defaults to the newest that left one of that name."`
 }
 

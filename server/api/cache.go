@@ -74,7 +74,7 @@ func (a *API) clearCacheRegion(_ context.Context, in *RegionName) (*struct{}, er
 }
 
 type setBroadcastInput struct {
-	Key  string `path:"key" maxLength:"256"`
+	Key  string `path:"key" maxLength:"256" doc:"The entry's key."`
 	Body sdk.SetCacheEntry
 }
 
@@ -100,7 +100,7 @@ func (a *API) setBroadcast(ctx context.Context, in *setBroadcastInput) (*struct{
 
 type cacheEntryKey struct {
 	RegionName
-	Key string `path:"key" maxLength:"256"`
+	Key string `path:"key" maxLength:"256" doc:"The entry's key."`
 }
 
 func (a *API) deleteCacheEntry(ctx context.Context, in *cacheEntryKey) (*struct{}, error) {

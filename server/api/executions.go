@@ -14,7 +14,7 @@ import (
 
 // ExecutionID is the path of one execution.
 type ExecutionID struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" doc:"Id of the execution."`
 }
 
 type listExecutionsInput struct {
@@ -22,12 +22,12 @@ type listExecutionsInput struct {
 	ByTime
 	Status        []string `query:"status" doc:"queued, offered, running, succeeded, failed, timed_out, cancelled, lost, expired or rejected; several with commas."`
 	Task          string   `query:"task" maxLength:"128" doc:"Name or id."`
-	Run           string   `query:"run" maxLength:"64"`
+	Run           string   `query:"run" maxLength:"64" doc:"Id of the run."`
 	Agent         string   `query:"agent" maxLength:"128" doc:"Name or id."`
-	Plugin        string   `query:"plugin" maxLength:"64"`
+	Plugin        string   `query:"plugin" maxLength:"64" doc:"Name of the plugin."`
 	CreatedSince  string   `query:"created_since" maxLength:"64" doc:"RFC 3339, or a time ago such as 24h."`
-	CreatedUntil  string   `query:"created_until" maxLength:"64"`
-	FinishedSince string   `query:"finished_since" maxLength:"64"`
+	CreatedUntil  string   `query:"created_until" maxLength:"64" doc:"RFC 3339, or a time ago such as 24h."`
+	FinishedSince string   `query:"finished_since" maxLength:"64" doc:"RFC 3339, or a time ago such as 24h."`
 	Text          string   `query:"q" maxLength:"256" doc:"Part of the task's, agent's or plugin's name or of the message."`
 }
 

@@ -26,10 +26,10 @@ func toGranted(g catalog.Granted) sdk.Grant {
 type listGrantsInput struct {
 	Paged
 	Sort       string `query:"sort" enum:"granted_at,-granted_at" default:"-granted_at" doc:"-granted_at is the latest decision first."`
-	Plugin     string `query:"plugin" maxLength:"64"`
+	Plugin     string `query:"plugin" maxLength:"64" doc:"Name of the plugin."`
 	Capability string `query:"capability" maxLength:"64" doc:"What it allows, such as http."`
 	GrantedBy  string `query:"granted_by" maxLength:"64" doc:"A user name, or octopus."`
-	State      string `query:"state" enum:"in_force,older,revoked"`
+	State      string `query:"state" enum:"in_force,older,revoked" doc:"in_force: runs get its version, or none that is newer. older: they get a newer one, or none of it. revoked: all was taken back."`
 	Text       string `query:"q" maxLength:"256" doc:"Part of the plugin's name, of the version, of who granted it, or of what is granted."`
 }
 
@@ -89,7 +89,7 @@ func (a *API) grantable(ctx context.Context, name, version string) (octopus.Plug
 }
 
 type grantDigest struct {
-	Digest string `path:"digest" maxLength:"80"`
+	Digest string `path:"digest" maxLength:"80" doc:"Of the module that it is for, as the list shows it."`
 }
 
 func (a *API) getGrant(ctx context.Context, in *grantDigest) (*one[sdk.Grant], error) {

@@ -71,7 +71,7 @@ func (a *API) joinToken(ctx context.Context, id string) (octopus.JoinToken, erro
 
 // TokenID is the path of one token.
 type TokenID struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" doc:"Id of the token, not its secret."`
 }
 
 func (a *API) revokeJoinToken(ctx context.Context, in *TokenID) (*struct{}, error) {

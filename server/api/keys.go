@@ -48,7 +48,7 @@ func (a *API) rotateKey(ctx context.Context, in *rotateKeyInput) (*one[sdk.Signi
 
 // KeyID is the path of one key.
 type KeyID struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" doc:"Id of the key."`
 }
 
 func (a *API) retireKey(ctx context.Context, in *KeyID) (*struct{}, error) {

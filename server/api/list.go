@@ -24,7 +24,7 @@ type ByTime struct {
 
 // ByName orders by name.
 type ByName struct {
-	Sort string `query:"sort" enum:"name,-name" default:"name"`
+	Sort string `query:"sort" enum:"name,-name" default:"name" doc:"-name is from Z to A."`
 }
 
 func descending(sort string) bool { return strings.HasPrefix(sort, "-") }

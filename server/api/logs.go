@@ -33,8 +33,8 @@ type readLogsInput struct {
 	ExecutionID
 	AfterSeq int64  `query:"after_seq" minimum:"0" doc:"Only the chunks after this one."`
 	Follow   bool   `query:"follow" doc:"Go on until the execution has ended; the last line has end and status."`
-	Accept   string `header:"Accept" maxLength:"255"`
-	Last     string `header:"Last-Event-ID" maxLength:"64"`
+	Accept   string `header:"Accept" maxLength:"255" doc:"application/x-ndjson, text/event-stream or text/plain. Defaults to JSON lines."`
+	Last     string `header:"Last-Event-ID" maxLength:"64" doc:"The last chunk that a stream brought: it goes on behind that."`
 }
 
 // readLogs streams the log as JSON lines (default), server-sent events or text, by Accept.

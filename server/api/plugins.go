@@ -49,7 +49,7 @@ func (a *API) listPlugins(ctx context.Context, _ *struct{}) (*list[sdk.Plugin], 
 
 // PluginName is the path of one plugin.
 type PluginName struct {
-	Name string `path:"name" maxLength:"64"`
+	Name string `path:"name" maxLength:"64" doc:"Name of the plugin."`
 }
 
 func (a *API) getPlugin(ctx context.Context, in *PluginName) (*one[sdk.Plugin], error) {
@@ -100,7 +100,7 @@ func (a *API) listVersions(ctx context.Context, in *PluginName) (*list[sdk.Plugi
 // VersionName is the path of one version of a plugin.
 type VersionName struct {
 	PluginName
-	Version string `path:"version" maxLength:"64"`
+	Version string `path:"version" maxLength:"64" doc:"An exact version, such as 1.2.0."`
 }
 
 func (a *API) getVersion(ctx context.Context, in *VersionName) (*one[sdk.PluginVersion], error) {

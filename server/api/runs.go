@@ -120,10 +120,10 @@ type listRunsInput struct {
 	ByTime
 	Status       []string `query:"status" doc:"queued, running, succeeded, failed or cancelled; several with commas."`
 	Task         string   `query:"task" maxLength:"128" doc:"Name or id."`
-	Plugin       string   `query:"plugin" maxLength:"64"`
-	CreatedBy    string   `query:"created_by" maxLength:"64"`
+	Plugin       string   `query:"plugin" maxLength:"64" doc:"Name of the plugin."`
+	CreatedBy    string   `query:"created_by" maxLength:"64" doc:"User name of who started it."`
 	CreatedSince string   `query:"created_since" maxLength:"64" doc:"RFC 3339, or a time ago such as 24h."`
-	CreatedUntil string   `query:"created_until" maxLength:"64"`
+	CreatedUntil string   `query:"created_until" maxLength:"64" doc:"RFC 3339, or a time ago such as 24h."`
 	Text         string   `query:"q" maxLength:"256" doc:"Part of the task's or plugin's name."`
 }
 
@@ -155,7 +155,7 @@ func (a *API) listRuns(ctx context.Context, in *listRunsInput) (*list[sdk.Run], 
 
 type getRunInput struct {
 	Waits
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" doc:"Id of the run."`
 }
 
 func (a *API) getRun(ctx context.Context, in *getRunInput) (*one[sdk.Run], error) {
@@ -178,7 +178,7 @@ func (a *API) getRun(ctx context.Context, in *getRunInput) (*one[sdk.Run], error
 
 type listRunExecutionsInput struct {
 	Paged
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" doc:"Id of the run."`
 }
 
 func (a *API) listRunExecutions(ctx context.Context, in *listRunExecutionsInput) (*list[sdk.Execution], error) {
@@ -193,7 +193,7 @@ func (a *API) listRunExecutions(ctx context.Context, in *listRunExecutionsInput)
 }
 
 type runID struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" doc:"Id of the run."`
 }
 
 func (a *API) cancelRun(ctx context.Context, in *runID) (*one[sdk.Run], error) {
@@ -225,7 +225,7 @@ type retryRunInput struct {
 	Keyed
 	Prefers
 	Origin
-	ID   string        `path:"id" maxLength:"64"`
+	ID   string        `path:"id" maxLength:"64" doc:"Id of the run."`
 	Body *sdk.RetryRun `required:"false"`
 }
 
@@ -258,7 +258,7 @@ func runAction(taskID string) auth.Action {
 
 // Origin tells the command line from other programs, for the source of a run.
 type Origin struct {
-	UserAgent string `header:"User-Agent"`
+	UserAgent string `header:"User-Agent" hidden:"true"`
 }
 
 func (o Origin) source() string {

@@ -35,7 +35,7 @@ func (a *API) listSecrets(ctx context.Context, _ *struct{}) (*list[sdk.Secret], 
 
 // SecretName is the path of one secret.
 type SecretName struct {
-	Name string `path:"name" maxLength:"128"`
+	Name string `path:"name" maxLength:"128" doc:"Name of the secret."`
 }
 
 type setSecretInput struct {
@@ -81,7 +81,7 @@ func (a *API) getParams(ctx context.Context, _ *struct{}) (*one[map[string]json.
 
 // ParamsCategory is the path of one category of parameters.
 type ParamsCategory struct {
-	Category string `path:"category" maxLength:"128"`
+	Category string `path:"category" maxLength:"128" doc:"Category of the parameters, as plugins ask for it."`
 }
 
 type setParamsInput struct {

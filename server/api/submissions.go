@@ -67,8 +67,8 @@ func (a *API) submitPlugin(ctx context.Context, in *submitInput) (*created[sdk.S
 type listSubmissionsInput struct {
 	Paged
 	ByTime
-	Status string `query:"status" enum:"failed,in_review,rejected,published,withdrawn"`
-	Plugin string `query:"plugin" maxLength:"64"`
+	Status string `query:"status" enum:"failed,in_review,rejected,published,withdrawn" doc:"Only those."`
+	Plugin string `query:"plugin" maxLength:"64" doc:"Name of the plugin."`
 	Mine   bool   `query:"mine" doc:"Only the caller's own."`
 }
 
@@ -90,7 +90,7 @@ func (a *API) listSubmissions(ctx context.Context, in *listSubmissionsInput) (*l
 
 // SubmissionID is the path of one submission.
 type SubmissionID struct {
-	ID string `path:"id" maxLength:"64"`
+	ID string `path:"id" maxLength:"64" doc:"Id of the submission."`
 }
 
 // submission finds a submission that the caller may see.

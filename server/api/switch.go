@@ -33,7 +33,7 @@ func (a *API) switchPlugins(ctx context.Context, in *struct{ Body sdk.SwitchPlug
 
 type enablePluginInput struct {
 	PluginName
-	Verb string `path:"verb" enum:"enable,disable"`
+	Verb string `path:"verb" enum:"enable,disable" doc:"What is done."`
 }
 
 func (a *API) enablePlugin(ctx context.Context, in *enablePluginInput) (*struct{}, error) {
@@ -43,7 +43,7 @@ func (a *API) enablePlugin(ctx context.Context, in *enablePluginInput) (*struct{
 
 type enableVersionInput struct {
 	VersionName
-	Verb string `path:"verb" enum:"enable,disable,deprecate,revoke,hold,resume"`
+	Verb string `path:"verb" enum:"enable,disable,deprecate,revoke,hold,resume" doc:"What is done."`
 }
 
 var versionStatus = map[string]octopus.VersionStatus{

@@ -85,10 +85,10 @@ type listTasksInput struct {
 	Paged
 	ByName
 	Text     string `query:"q" maxLength:"256" doc:"Part of name, description, folder or plugin."`
-	Folder   string `query:"folder" maxLength:"256"`
-	Plugin   string `query:"plugin" maxLength:"64"`
+	Folder   string `query:"folder" maxLength:"256" doc:"Only those in this folder."`
+	Plugin   string `query:"plugin" maxLength:"64" doc:"Name of the plugin."`
 	Selector string `query:"selector" maxLength:"2048" doc:"Over the task's labels."`
-	Enabled  string `query:"enabled" enum:"true,false"`
+	Enabled  string `query:"enabled" enum:"true,false" doc:"Only those that may run, or only those that may not."`
 	Deleted  bool   `query:"deleted" doc:"Only tasks that were deleted, and can be restored."`
 }
 
