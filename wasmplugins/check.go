@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // Bounds of what is compiled. The compiler's time and memory grow faster than
@@ -162,7 +164,7 @@ func (c *checker) section(s section) error {
 		return refuse("malformed", "The module's section %d at byte %d is repeated or out of order.", s.id, s.start)
 	}
 	c.last = order[s.id]
-	r := &reader{raw: s.body}
+	r := &wasmbin.Reader{Raw: s.body}
 	var err error
 	switch s.id {
 	case secType:
@@ -181,7 +183,7 @@ func (c *checker) section(s section) error {
 		err = c.exportSection(r)
 	case secStart, secDataCount:
 		c.reactor.changes = c.reactor.changes || s.id == secStart
-		r.u32()
+		r.U32()
 	case secElement:
 		err = c.elementSection(r)
 	case secCode:
@@ -189,7 +191,7 @@ func (c *checker) section(s section) error {
 	case secData:
 		err = c.dataSection(r)
 	}
-	if err == nil && (r.bad || r.left() > 0) {
+	if err == nil && (r.Bad || r.Left() > 0) {
 		err = refuse("malformed", "The module's section %d at byte %d is broken. Build or download it again.", s.id, s.start)
 	}
 	return err
@@ -241,8 +243,8 @@ func (c *checker) typeOf(function int) (shape, bool) {
 }
 
 // count reads the length of a vector and refuses more than most.
-func (c *checker) count(r *reader, most int, what string) (int, error) {
-	n := r.u32()
+func (c *checker) count(r *wasmbin.Reader, most int, what string) (int, error) {
+	n := r.U32()
 	if uint64(n) > uint64(most) {
 		return 0, refuse("too_complex", "The module has %d %s; at most %d are allowed. Split the plugin or build it with optimisation (-Os, wasm-opt).", n, what, most)
 	}

@@ -1,5 +1,7 @@
 package wasmplugins
 
+import "octopus/wasmplugins/internal/wasmbin"
+
 // What follows an opcode, for the walk over function bodies.
 const (
 	immNone = iota
@@ -62,19 +64,19 @@ var immediates = func() (t [256]uint8) {
 	return t
 }()
 
-func (c *checker) codeSection(r *reader) error {
+func (c *checker) codeSection(r *wasmbin.Reader) error {
 	n, err := c.count(r, maxFunctions, "function bodies")
 	if err != nil {
 		return err
 	}
 	c.bodies = n
-	for i := 0; i < n && !r.bad; i++ {
-		size := r.u32()
+	for i := 0; i < n && !r.Bad; i++ {
+		size := r.U32()
 		if size > maxBody {
 			return refuse("too_complex", "Function %d is %d KiB; at most %d KiB are allowed. Split it, or build with less inlining (-Os).", c.imported+i, size>>10, maxBody>>10)
 		}
-		body := r.take(size)
-		if r.bad {
+		body := r.Take(size)
+		if r.Bad {
 			return nil
 		}
 		if err := c.body(c.imported+i, body); err != nil {
@@ -86,12 +88,12 @@ func (c *checker) codeSection(r *reader) error {
 
 // body walks one function: locals, nesting, br_table, opcodes.
 func (c *checker) body(index int, raw []byte) error {
-	r := reader{raw: raw}
+	r := wasmbin.Reader{Raw: raw}
 	var locals uint64
-	groups := r.u32()
-	for i := uint32(0); i < groups && !r.bad; i++ {
-		locals += uint64(r.u32())
-		r.byte()
+	groups := r.U32()
+	for i := uint32(0); i < groups && !r.Bad; i++ {
+		locals += uint64(r.U32())
+		r.Byte()
 		if locals > maxLocals || groups > maxLocals {
 			return refuse("too_complex", "Function %d has more than %d locals. Split it, or build with optimisation.", index, maxLocals)
 		}
@@ -99,7 +101,7 @@ func (c *checker) body(index int, raw []byte) error {
 	if err := c.walk(index, &r); err != nil {
 		return err
 	}
-	if r.bad || r.left() > 0 {
+	if r.Bad || r.Left() > 0 {
 		return refuse("malformed", "The code of function %d is broken. Build the module again.", index)
 	}
 	return nil
@@ -107,77 +109,59 @@ func (c *checker) body(index int, raw []byte) error {
 
 // walk reads instructions up to the end of the function. This is the loop
 // that decides how long Check takes, hence the local variables.
-func (c *checker) walk(index int, r *reader) error {
-	raw, pos, depth := r.raw, r.pos, 1
+func (c *checker) walk(index int, r *wasmbin.Reader) error {
+	raw, pos, depth := r.Raw, r.Pos, 1
 	for depth > 0 && pos < len(raw) {
 		op := raw[pos]
 		pos++
 		switch immediates[op] {
 		case immNone:
 		case immLEB:
-			pos = afterLEB(raw, pos)
+			pos = wasmbin.AfterLEB(raw, pos)
 		case immTwoLEB:
-			pos = afterLEB(raw, afterLEB(raw, pos))
+			pos = wasmbin.AfterLEB(raw, wasmbin.AfterLEB(raw, pos))
 		case immBlock:
-			pos = afterLEB(raw, pos) // a block type is a value type or a signed 33-bit index
+			pos = wasmbin.AfterLEB(raw, pos) // a block type is a value type or a signed 33-bit index
 			if depth++; depth > maxNesting {
 				return refuse("too_complex", "Function %d nests blocks more than %d deep. Split it.", index, maxNesting)
 			}
 		case immEnd:
 			depth--
 		default:
-			r.pos = pos
+			r.Pos = pos
 			if err := c.rare(index, op, r); err != nil {
 				return err
 			}
-			pos = r.pos
+			pos = r.Pos
 		}
 	}
-	r.bad = r.bad || depth != 0 || pos > len(raw)
-	r.pos = min(pos, len(raw))
+	r.Bad = r.Bad || depth != 0 || pos > len(raw)
+	r.Pos = min(pos, len(raw))
 	return nil
 }
 
-// afterLEB is where a LEB128 of up to ten bytes ends; beyond the end of raw
-// where it does not.
-func afterLEB(raw []byte, pos int) int {
-	if pos < len(raw) && raw[pos] < 0x80 {
-		return pos + 1
-	}
-	return afterLong(raw, pos)
-}
-
-func afterLong(raw []byte, pos int) int {
-	for i := pos; i < len(raw) && i < pos+10; i++ {
-		if raw[i] < 0x80 {
-			return i + 1
-		}
-	}
-	return len(raw) + 1
-}
-
 // rare handles the opcodes that a body has few of.
-func (c *checker) rare(index int, op byte, r *reader) error {
+func (c *checker) rare(index int, op byte, r *wasmbin.Reader) error {
 	switch immediates[op] {
 	case immBrTable:
-		n := r.u32()
+		n := r.U32()
 		if n > maxBrTable {
 			return refuse("too_complex", "Function %d has a jump table of %d entries; at most %d are allowed. Split the switch.", index, n, maxBrTable)
 		}
-		for i := uint32(0); i <= n && !r.bad; i++ {
-			skipLEB(r)
+		for i := uint32(0); i <= n && !r.Bad; i++ {
+			r.SkipLEB()
 		}
 	case immF32:
-		r.take(4)
+		r.Take(4)
 	case immF64:
-		r.take(8)
+		r.Take(8)
 	case immByte:
-		r.byte()
+		r.Byte()
 	case immSelect:
-		r.take(r.u32())
+		r.Take(r.U32())
 	case immTableSet:
 		c.reactor.changes = true
-		skipLEB(r)
+		r.SkipLEB()
 	case immPrefixFC:
 		return c.bulk(index, r)
 	case immPrefixFD:
@@ -195,16 +179,16 @@ func (c *checker) rare(index int, op byte, r *reader) error {
 }
 
 // bulk reads what follows 0xfc: conversions, bulk memory and tables.
-func (c *checker) bulk(index int, r *reader) error {
-	op := r.u32()
+func (c *checker) bulk(index int, r *wasmbin.Reader) error {
+	op := r.U32()
 	c.reactor.bulk(op)
 	switch {
 	case op <= 7:
 	case op == 9, op == 11, op == 13, op >= 15 && op <= 17:
-		r.u32()
+		r.U32()
 	case op == 8, op == 10, op == 12, op == 14:
-		r.u32()
-		r.u32()
+		r.U32()
+		r.U32()
 	default:
 		return refuse("unsupported", "Function %d has the unknown instruction 0xfc %d. Build for WebAssembly 2.0 or older.", index, op)
 	}
@@ -212,28 +196,21 @@ func (c *checker) bulk(index int, r *reader) error {
 }
 
 // simd reads what follows 0xfd.
-func simd(index int, r *reader) error {
-	switch op := r.u32(); {
+func simd(index int, r *wasmbin.Reader) error {
+	switch op := r.U32(); {
 	case op <= 11, op == 92, op == 93: // loads and stores
-		r.u32()
-		r.u32()
+		r.U32()
+		r.U32()
 	case op == 12, op == 13: // v128.const, shuffle
-		r.take(16)
+		r.Take(16)
 	case op >= 21 && op <= 34: // lanes
-		r.byte()
+		r.Byte()
 	case op >= 84 && op <= 91: // loads and stores of a lane
-		r.u32()
-		r.u32()
-		r.byte()
+		r.U32()
+		r.U32()
+		r.Byte()
 	case op > 255:
 		return refuse("unsupported", "Function %d uses relaxed SIMD, which is not supported. Build without -mrelaxed-simd.", index)
 	}
 	return nil
-}
-
-// skipLEB skips one LEB128 of any width up to ten bytes.
-func skipLEB(r *reader) {
-	pos := afterLEB(r.raw, r.pos)
-	r.bad = r.bad || pos > len(r.raw)
-	r.pos = min(pos, len(r.raw))
 }

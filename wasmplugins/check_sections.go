@@ -3,6 +3,8 @@ package wasmplugins
 import (
 	"slices"
 	"strings"
+
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // Value types.
@@ -20,10 +22,10 @@ func valueType(b byte) bool {
 	return b >= typeV128 && b <= typeI32 || b == typeFuncref || b == typeExternref
 }
 
-func (c *checker) typeSection(r *reader) error {
+func (c *checker) typeSection(r *wasmbin.Reader) error {
 	n, err := c.count(r, maxTypes, "types")
-	for i := 0; i < n && !r.bad && err == nil; i++ {
-		if r.byte() != 0x60 {
+	for i := 0; i < n && !r.Bad && err == nil; i++ {
+		if r.Byte() != 0x60 {
 			return refuse("unsupported", "The module uses types of the garbage-collection proposal, which are not supported.")
 		}
 		var params, results []byte
@@ -35,9 +37,9 @@ func (c *checker) typeSection(r *reader) error {
 	return err
 }
 
-func (c *checker) valueTypes(r *reader) ([]byte, error) {
+func (c *checker) valueTypes(r *wasmbin.Reader) ([]byte, error) {
 	n, err := c.count(r, maxArity, "parameters or results in one type")
-	list := r.take(uint32(n))
+	list := r.Take(uint32(n))
 	if i := slices.IndexFunc(list, func(b byte) bool { return !valueType(b) }); err == nil && i >= 0 {
 		return nil, refuse("unsupported", "The module uses the value type 0x%02x, which is not supported.", list[i])
 	}
@@ -60,14 +62,14 @@ func shapeOf(params, results []byte) shape {
 	return shapeOther
 }
 
-func (c *checker) importSection(r *reader) error {
+func (c *checker) importSection(r *wasmbin.Reader) error {
 	n, err := c.count(r, maxImports, "imports")
 	if err != nil {
 		return err
 	}
 	for range n {
-		module, name, kind := r.name(), r.name(), r.byte()
-		if r.bad {
+		module, name, kind := r.Name(), r.Name(), r.Byte()
+		if r.Bad {
 			return nil
 		}
 		full := module + "." + name
@@ -77,7 +79,7 @@ func (c *checker) importSection(r *reader) error {
 		if kind != 0 {
 			return refuse("imports", "The module imports %.200q as something other than a function. Define memory and tables in the module itself.", full)
 		}
-		if err := c.importedFunction(module, name, r.u32()); err != nil {
+		if err := c.importedFunction(module, name, r.U32()); err != nil {
 			return err
 		}
 		if !slices.Contains(c.info.Imports, full) {
@@ -118,23 +120,23 @@ var wasiFunctions = []string{
 	"sock_accept", "sock_recv", "sock_send", "sock_shutdown",
 }
 
-func (c *checker) functionSection(r *reader) error {
+func (c *checker) functionSection(r *wasmbin.Reader) error {
 	n, err := c.count(r, maxFunctions-c.imported, "functions")
-	if err != nil || n > r.left() {
-		r.bad = r.bad || err == nil
+	if err != nil || n > r.Left() {
+		r.Bad = r.Bad || err == nil
 		return err
 	}
 	c.functions = make([]uint32, n)
 	for i := range c.functions {
-		c.functions[i] = r.u32()
+		c.functions[i] = r.U32()
 	}
 	c.info.Functions = n
 	return nil
 }
 
 // bounds reads limits: a minimum and perhaps a maximum.
-func (c *checker) bounds(r *reader, what string) (minimum uint32, err error) {
-	switch flags := r.byte(); {
+func (c *checker) bounds(r *wasmbin.Reader, what string) (minimum uint32, err error) {
+	switch flags := r.Byte(); {
 	case flags&2 != 0:
 		return 0, refuse("unsupported", "The module's %s is shared, which needs threads. Build it without threads.", what)
 	case flags&4 != 0:
@@ -142,23 +144,23 @@ func (c *checker) bounds(r *reader, what string) (minimum uint32, err error) {
 	case flags > 1:
 		return 0, refuse("malformed", "The module's %s has unknown limits.", what)
 	default:
-		minimum = r.u32()
+		minimum = r.U32()
 		if flags == 1 {
-			r.u32()
+			r.U32()
 		}
 		return minimum, nil
 	}
 }
 
-func (c *checker) tableSection(r *reader) error {
-	n := r.u32()
+func (c *checker) tableSection(r *wasmbin.Reader) error {
+	n := r.U32()
 	if n > 1 {
 		return refuse("too_complex", "The module has %d tables; one is allowed.", n)
 	}
 	if c.tables = int(n); n == 0 {
 		return nil
 	}
-	if b := r.byte(); b != typeFuncref && b != typeExternref {
+	if b := r.Byte(); b != typeFuncref && b != typeExternref {
 		return refuse("unsupported", "The module's table holds something other than functions.")
 	}
 	minimum, err := c.bounds(r, "table")
@@ -168,8 +170,8 @@ func (c *checker) tableSection(r *reader) error {
 	return err
 }
 
-func (c *checker) memorySection(r *reader) error {
-	n := r.u32()
+func (c *checker) memorySection(r *wasmbin.Reader) error {
+	n := r.U32()
 	if n > 1 {
 		return refuse("unsupported", "The module has %d memories; one is allowed.", n)
 	}
@@ -184,10 +186,10 @@ func (c *checker) memorySection(r *reader) error {
 	return err
 }
 
-func (c *checker) globalSection(r *reader) error {
+func (c *checker) globalSection(r *wasmbin.Reader) error {
 	n, err := c.count(r, maxGlobals, "globals")
-	for i := 0; i < n && !r.bad && err == nil; i++ {
-		typ, mutable := r.byte(), r.byte()
+	for i := 0; i < n && !r.Bad && err == nil; i++ {
+		typ, mutable := r.Byte(), r.Byte()
 		c.reactor.global(i, typ, mutable != 0)
 		err = constant(r)
 	}
@@ -195,26 +197,26 @@ func (c *checker) globalSection(r *reader) error {
 }
 
 // constant skips an initialiser.
-func constant(r *reader) error {
-	for !r.bad {
-		switch op := r.byte(); op {
+func constant(r *wasmbin.Reader) error {
+	for !r.Bad {
+		switch op := r.Byte(); op {
 		case 0x0b:
 			return nil
 		case 0x41, 0x42: // i32.const, i64.const
-			skipLEB(r)
+			r.SkipLEB()
 		case 0x43:
-			r.take(4)
+			r.Take(4)
 		case 0x44:
-			r.take(8)
+			r.Take(8)
 		case 0x23, 0xd2: // global.get, ref.func
-			r.u32()
+			r.U32()
 		case 0xd0: // ref.null
-			r.byte()
+			r.Byte()
 		case 0xfd: // v128.const
-			if r.u32() != 12 {
-				r.bad = true
+			if r.U32() != 12 {
+				r.Bad = true
 			}
-			r.take(16)
+			r.Take(16)
 		default:
 			return refuse("unsupported", "The module has an initialiser with the instruction 0x%02x, which is not supported.", op)
 		}
@@ -222,13 +224,13 @@ func constant(r *reader) error {
 	return nil
 }
 
-func (c *checker) exportSection(r *reader) error {
+func (c *checker) exportSection(r *wasmbin.Reader) error {
 	n, err := c.count(r, maxExports, "exports")
 	if err != nil {
 		return err
 	}
-	for i := 0; i < n && !r.bad; i++ {
-		name, kind, index := r.name(), r.byte(), r.u32()
+	for i := 0; i < n && !r.Bad; i++ {
+		name, kind, index := r.Name(), r.Byte(), r.U32()
 		switch {
 		case name == "memory" && kind == 2:
 			c.hasMemory = true
@@ -244,39 +246,39 @@ func (c *checker) exportSection(r *reader) error {
 	return nil
 }
 
-func (c *checker) elementSection(r *reader) error {
+func (c *checker) elementSection(r *wasmbin.Reader) error {
 	n, err := c.count(r, maxSegments, "element segments")
-	for i := 0; i < n && !r.bad && err == nil; i++ {
+	for i := 0; i < n && !r.Bad && err == nil; i++ {
 		err = c.elementSegment(r)
 	}
 	return err
 }
 
 // elementSegment reads one of the eight forms of the specification.
-func (c *checker) elementSegment(r *reader) error {
-	flags := r.u32()
+func (c *checker) elementSegment(r *wasmbin.Reader) error {
+	flags := r.U32()
 	if flags > 7 {
-		r.bad = true
+		r.Bad = true
 		return nil
 	}
 	if flags&1 == 0 { // active
 		if flags&2 != 0 {
-			r.u32()
+			r.U32()
 		}
 		if err := constant(r); err != nil {
 			return err
 		}
 	}
 	if flags&3 != 0 {
-		r.byte() // kind or type
+		r.Byte() // kind or type
 	}
-	n := r.u32()
+	n := r.U32()
 	if c.elements += uint64(n); c.elements > maxElements {
 		return refuse("too_complex", "The module's element segments have more than %d entries.", maxElements)
 	}
-	for i := uint32(0); i < n && !r.bad; i++ {
+	for i := uint32(0); i < n && !r.Bad; i++ {
 		if flags&4 == 0 {
-			r.u32()
+			r.U32()
 		} else if err := constant(r); err != nil {
 			return err
 		}
@@ -284,21 +286,21 @@ func (c *checker) elementSegment(r *reader) error {
 	return nil
 }
 
-func (c *checker) dataSection(r *reader) error {
+func (c *checker) dataSection(r *wasmbin.Reader) error {
 	n, err := c.count(r, maxSegments, "data segments")
-	for i := 0; i < n && !r.bad && err == nil; i++ {
-		flags := r.u32()
+	for i := 0; i < n && !r.Bad && err == nil; i++ {
+		flags := r.U32()
 		if flags > 2 {
-			r.bad = true
+			r.Bad = true
 			return nil
 		}
 		if flags == 2 {
-			r.u32()
+			r.U32()
 		}
 		if flags != 1 {
 			err = constant(r)
 		}
-		r.take(r.u32())
+		r.Take(r.U32())
 	}
 	return err
 }

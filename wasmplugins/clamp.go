@@ -6,6 +6,7 @@ import (
 
 	"octopus/wasmplugins/internal/fuel"
 	"octopus/wasmplugins/internal/runner"
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // rewrite makes what is compiled of a module that has passed Check.
@@ -38,11 +39,11 @@ func clampTable(module []byte) []byte {
 		if s.id != secTable || len(s.body) < 4 {
 			return s.id == secCustom || order[s.id] < order[secTable]
 		}
-		r := reader{raw: s.body, pos: 1}
-		element, flags, minimum := r.byte(), r.byte(), r.u32()
+		r := wasmbin.Reader{Raw: s.body, Pos: 1}
+		element, flags, minimum := r.Byte(), r.Byte(), r.U32()
 		maximum := uint32(maxTable)
 		if flags == 1 {
-			if maximum = r.u32(); maximum <= maxTable {
+			if maximum = r.U32(); maximum <= maxTable {
 				return false
 			}
 			maximum = maxTable
@@ -67,7 +68,7 @@ func fitsMemory(module []byte, limit uint64) error {
 	c := checker{maxMemory: limit}
 	err := sections(module, func(s section) bool {
 		if s.id == secMemory {
-			c.err = c.memorySection(&reader{raw: s.body})
+			c.err = c.memorySection(&wasmbin.Reader{Raw: s.body})
 		}
 		return s.id == secCustom || order[s.id] < order[secMemory]
 	})

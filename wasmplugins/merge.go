@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // maxGap is how many zeroes between two data segments are written out to make
@@ -60,17 +62,17 @@ func mergeData(module []byte) []byte {
 // activeSegments reads a data section; nil where it holds anything but plain
 // bytes for constant places.
 func activeSegments(body []byte) []segment {
-	r := reader{raw: body}
-	n := r.u32()
+	r := wasmbin.Reader{Raw: body}
+	n := r.U32()
 	if n > maxSegments {
 		return nil
 	}
 	list := make([]segment, 0, n)
 	for range n {
-		flags, op := r.u32(), r.byte()
-		at, end := r.s32(), r.byte()
-		list = append(list, segment{uint32(at), r.take(r.u32())})
-		if r.bad || flags != 0 || op != opI32Const || end != opEnd {
+		flags, op := r.U32(), r.Byte()
+		at, end := r.S32(), r.Byte()
+		list = append(list, segment{uint32(at), r.Take(r.U32())})
+		if r.Bad || flags != 0 || op != opI32Const || end != opEnd {
 			return nil
 		}
 	}
@@ -102,23 +104,6 @@ const (
 	opEnd      = 0x0b
 	opI32Const = 0x41
 )
-
-// s32 reads a signed LEB128 of at most 32 bits.
-func (r *reader) s32() int32 {
-	var v int64
-	for shift := 0; shift < 35; shift += 7 {
-		b := r.byte()
-		v |= int64(b&0x7f) << shift
-		if b < 0x80 {
-			if b&0x40 != 0 {
-				v |= -1 << (shift + 7)
-			}
-			return int32(v)
-		}
-	}
-	r.bad = true
-	return 0
-}
 
 // appendSigned writes a signed LEB128.
 func appendSigned(out []byte, v int32) []byte {

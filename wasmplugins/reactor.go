@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"strconv"
+
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // Entries that a module may export: a command is started at _start, a reactor
@@ -83,9 +85,9 @@ func exportGlobals(module []byte, globals []int) ([]byte, []string) {
 		if s.id != secExport {
 			return true
 		}
-		r := reader{raw: s.body}
-		body := binary.AppendUvarint(nil, uint64(r.u32())+uint64(len(globals)))
-		body = append(append(body, s.body[r.pos:]...), added...)
+		r := wasmbin.Reader{Raw: s.body}
+		body := binary.AppendUvarint(nil, uint64(r.U32())+uint64(len(globals)))
+		body = append(append(body, s.body[r.Pos:]...), added...)
 		out = make([]byte, 0, len(module)+len(added)+16)
 		out = append(append(out, module[:s.start]...), secExport)
 		out = binary.AppendUvarint(out, uint64(len(body)))

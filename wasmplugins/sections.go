@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"octopus/sdk/spec"
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // MaxModule is the size in bytes that a module may have.
@@ -44,55 +45,6 @@ func Digest(module []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// reader walks bytes. Reading past the end sets bad and returns zeroes, so
-// that callers check once.
-type reader struct {
-	raw []byte
-	pos int
-	bad bool
-}
-
-func (r *reader) left() int { return len(r.raw) - r.pos }
-
-func (r *reader) byte() byte {
-	if r.pos >= len(r.raw) {
-		r.bad = true
-		return 0
-	}
-	r.pos++
-	return r.raw[r.pos-1]
-}
-
-// u32 reads an unsigned LEB128 of at most 32 bits.
-func (r *reader) u32() uint32 {
-	var v uint32
-	for shift := 0; shift < 35; shift += 7 {
-		b := r.byte()
-		if shift == 28 && b > 0x0f {
-			break
-		}
-		v |= uint32(b&0x7f) << shift
-		if b < 0x80 {
-			return v
-		}
-	}
-	r.bad = true
-	return 0
-}
-
-// take returns the next n bytes, which alias the module.
-func (r *reader) take(n uint32) []byte {
-	if uint64(n) > uint64(r.left()) {
-		r.bad = true
-		r.pos = len(r.raw)
-		return nil
-	}
-	r.pos += int(n)
-	return r.raw[r.pos-int(n) : r.pos]
-}
-
-func (r *reader) name() string { return string(r.take(r.u32())) }
-
 // section is one section: start is where its id is, body what it holds.
 type section struct {
 	id         byte
@@ -108,22 +60,22 @@ func sections(module []byte, each func(section) bool) error {
 	if err := checkHeader(module); err != nil {
 		return err
 	}
-	r := reader{raw: module, pos: len(header)}
-	for r.left() > 0 {
-		s := section{start: r.pos}
-		s.id = r.byte()
-		s.body = r.take(r.u32())
-		s.end = r.pos
-		if r.bad {
+	r := wasmbin.Reader{Raw: module, Pos: len(header)}
+	for r.Left() > 0 {
+		s := section{start: r.Pos}
+		s.id = r.Byte()
+		s.body = r.Take(r.U32())
+		s.end = r.Pos
+		if r.Bad {
 			return refuse("malformed", "The module is cut off in the section at byte %d. Build or download it again.", s.start)
 		}
 		if s.id == secCustom {
-			c := reader{raw: s.body}
-			s.name = c.name()
-			if c.bad {
+			c := wasmbin.Reader{Raw: s.body}
+			s.name = c.Name()
+			if c.Bad {
 				return refuse("malformed", "The module's custom section at byte %d is broken. Build it again.", s.start)
 			}
-			s.body = s.body[c.pos:]
+			s.body = s.body[c.Pos:]
 		}
 		if !each(s) {
 			return nil

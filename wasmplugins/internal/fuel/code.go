@@ -6,28 +6,30 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // code rewrites the code section, straight into what comes out: a module may
 // have 32 MiB of it, which is not copied twice.
 func (rw *rewriter) code(body []byte) error {
-	r := reader{raw: body}
-	n := r.u32()
-	if r.bad || uint64(n) != uint64(len(rw.functions)-rw.imported) {
+	r := wasmbin.Reader{Raw: body}
+	n := r.U32()
+	if r.Bad || uint64(n) != uint64(len(rw.functions)-rw.imported) {
 		return errMalformed
 	}
 	section := rw.begin(secCode, len(body))
 	rw.out = binary.AppendUvarint(rw.out, uint64(n))
 	for i, typ := range rw.functions[rw.imported:] {
-		function := r.take(r.u32())
-		if r.bad || uint64(typ) >= uint64(len(rw.types)) {
+		function := r.Take(r.U32())
+		if r.Bad || uint64(typ) >= uint64(len(rw.types)) {
 			return errMalformed
 		}
 		if err := rw.function(function, rw.types[typ].params); err != nil {
 			return fmt.Errorf("function %d: %w", rw.imported+i, err)
 		}
 	}
-	if r.left() > 0 {
+	if r.Left() > 0 {
 		return errMalformed
 	}
 	rw.finish(section)
@@ -69,18 +71,18 @@ func lengthOf(n int) int { return (max(bits.Len(uint(n)), 1) + 6) / 7 }
 
 // function rewrites one body.
 func (rw *rewriter) function(body []byte, params uint32) error {
-	r := reader{raw: body}
-	groups, locals := r.u32(), uint64(params)
-	from := r.pos
-	for i := uint32(0); i < groups && !r.bad; i++ {
-		locals += uint64(r.u32())
-		r.byte()
+	r := wasmbin.Reader{Raw: body}
+	groups, locals := r.U32(), uint64(params)
+	from := r.Pos
+	for i := uint32(0); i < groups && !r.Bad; i++ {
+		locals += uint64(r.U32())
+		r.Byte()
 	}
-	if r.bad || locals >= math.MaxUint32 {
+	if r.Bad || locals >= math.MaxUint32 {
 		return errMalformed
 	}
 	w := &rw.walker
-	if err := w.walk(body, r.pos, locals); err != nil {
+	if err := w.walk(body, r.Pos, locals); err != nil {
 		return err
 	}
 	added := uint64(1)
@@ -89,12 +91,12 @@ func (rw *rewriter) function(body []byte, params uint32) error {
 	}
 	v := rw.beginVector(len(body))
 	e := emitter{out: binary.AppendUvarint(rw.out, uint64(groups)+added), global: uint64(rw.global), left: locals, length: locals + 1}
-	e.out = append(append(e.out, body[from:r.pos]...), 1, typeI64)
+	e.out = append(append(e.out, body[from:r.Pos]...), 1, typeI64)
 	if w.bulk {
 		e.out = append(e.out, 1, typeI32)
 	}
 	e.load()
-	done := r.pos
+	done := r.Pos
 	for _, p := range w.points {
 		if p.cost == 0 {
 			continue

@@ -18,6 +18,9 @@ package fuel
 
 import (
 	"bytes"
+	"errors"
+
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // Names of what a rewritten module exports besides what it had.
@@ -51,6 +54,9 @@ const (
 	secCode      = 10
 	secDataCount = 12
 )
+
+// errMalformed is a module that no compiler would take.
+var errMalformed = errors.New("the module is broken")
 
 var header = []byte("\x00asm\x01\x00\x00\x00")
 
@@ -91,15 +97,15 @@ func rewrite(module []byte, spare int32) ([]byte, error) {
 	if err := rw.scan(module); err != nil {
 		return nil, err
 	}
-	r := reader{raw: module, pos: len(header)}
-	for r.left() > 0 {
-		from := r.pos
-		id := r.byte()
-		body := r.take(r.u32())
-		if r.bad {
+	r := wasmbin.Reader{Raw: module, Pos: len(header)}
+	for r.Left() > 0 {
+		from := r.Pos
+		id := r.Byte()
+		body := r.Take(r.U32())
+		if r.Bad {
 			return nil, errMalformed
 		}
-		if err := rw.section(id, body, module[from:r.pos]); err != nil {
+		if err := rw.section(id, body, module[from:r.Pos]); err != nil {
 			return nil, err
 		}
 	}

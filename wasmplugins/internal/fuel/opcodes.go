@@ -1,6 +1,10 @@
 package fuel
 
-import "fmt"
+import (
+	"fmt"
+
+	"octopus/wasmplugins/internal/wasmbin"
+)
 
 // Instructions that the rewriter writes, or whose meaning it needs.
 const (
@@ -96,7 +100,7 @@ var immediates = func() (t [256]uint8) {
 
 // rare handles what leads elsewhere, what has a price of its own, and what
 // bodies have few of. r stands after the opcode, which is at at.
-func (w *walker) rare(op byte, at int, r *reader) error {
+func (w *walker) rare(op byte, at int, r *wasmbin.Reader) error {
 	switch op {
 	case opElse:
 		if w.nested == 0 && !w.frames[len(w.frames)-1].isIf {
@@ -115,27 +119,27 @@ func (w *walker) rare(op byte, at int, r *reader) error {
 	case opBr, opBrIf, opBrTable, opReturn:
 		return w.jump(op, at, r)
 	case opCall:
-		host := r.u32() < w.imported
+		host := r.U32() < w.imported
 		if host {
 			w.spend(at, priceHost-1)
 		}
-		w.call(at, r.pos, host)
+		w.call(at, r.Pos, host)
 	case opCallIndirect:
-		r.skipLEB()
-		r.skipLEB()
-		w.call(at, r.pos, false)
+		r.SkipLEB()
+		r.SkipLEB()
+		w.call(at, r.Pos, false)
 	case opGlobalGet, opGlobalSet:
-		return w.global(r.u32())
+		return w.global(r.U32())
 	case opMemoryGrow:
-		r.skipLEB()
+		r.SkipLEB()
 	case opSelectTyped:
-		r.take(r.u32())
+		r.Take(r.U32())
 	case opF32Const:
-		r.take(4)
+		r.Take(4)
 	case opF64Const:
-		r.take(8)
+		r.Take(8)
 	case opRefNull:
-		r.byte()
+		r.Byte()
 	case opBulk:
 		return w.bulkOp(at, r)
 	case opSIMD:
@@ -147,16 +151,16 @@ func (w *walker) rare(op byte, at int, r *reader) error {
 }
 
 // jump handles the branches.
-func (w *walker) jump(op byte, at int, r *reader) error {
+func (w *walker) jump(op byte, at int, r *wasmbin.Reader) error {
 	switch op {
 	case opBr, opBrIf:
-		if err := w.branch(at, r.u32()); err != nil {
+		if err := w.branch(at, r.U32()); err != nil {
 			return err
 		}
 	case opBrTable:
-		n := r.count()
-		for i := 0; i <= n && !r.bad; i++ {
-			if err := w.branch(at, r.u32()); err != nil {
+		n := r.Count()
+		for i := 0; i <= n && !r.Bad; i++ {
+			if err := w.branch(at, r.U32()); err != nil {
 				return err
 			}
 		}
@@ -175,15 +179,15 @@ func (w *walker) jump(op byte, at int, r *reader) error {
 
 // bulkOp reads what follows 0xfc: conversions, bulk memory and tables. Those
 // with a length pay for it where they stand.
-func (w *walker) bulkOp(at int, r *reader) error {
-	op := r.u32()
+func (w *walker) bulkOp(at int, r *wasmbin.Reader) error {
+	op := r.U32()
 	switch {
 	case op <= 7:
 	case op == 9, op == 11, op == 13, op >= 15 && op <= 17:
-		r.skipLEB()
+		r.SkipLEB()
 	case op == 8, op == 10, op == 12, op == 14:
-		r.skipLEB()
-		r.skipLEB()
+		r.SkipLEB()
+		r.SkipLEB()
 	default:
 		return fmt.Errorf("the instruction 0xfc %d is unknown", op)
 	}
@@ -206,19 +210,19 @@ func (w *walker) bulkOp(at int, r *reader) error {
 }
 
 // simd reads what follows 0xfd.
-func simd(r *reader) error {
-	switch op := r.u32(); {
+func simd(r *wasmbin.Reader) error {
+	switch op := r.U32(); {
 	case op <= 11, op == 92, op == 93: // loads and stores
-		r.skipLEB()
-		r.skipLEB()
+		r.SkipLEB()
+		r.SkipLEB()
 	case op == 12, op == 13: // v128.const, shuffle
-		r.take(16)
+		r.Take(16)
 	case op >= 21 && op <= 34: // lanes
-		r.byte()
+		r.Byte()
 	case op >= 84 && op <= 91: // loads and stores of a lane
-		r.skipLEB()
-		r.skipLEB()
-		r.byte()
+		r.SkipLEB()
+		r.SkipLEB()
+		r.Byte()
 	case op > 255:
 		return fmt.Errorf("the instruction 0xfd %d is unknown", op)
 	}

@@ -1,13 +1,15 @@
 package fuel
 
+import "octopus/wasmplugins/internal/wasmbin"
+
 // scan reads what the rewriting of earlier sections needs to know of later ones.
 func (rw *rewriter) scan(module []byte) error {
-	r := reader{raw: module, pos: len(header)}
+	r := wasmbin.Reader{Raw: module, Pos: len(header)}
 	var globals uint32
-	for r.left() > 0 {
-		id := r.byte()
-		s := reader{raw: r.take(r.u32())}
-		if r.bad {
+	for r.Left() > 0 {
+		id := r.Byte()
+		s := wasmbin.Reader{Raw: r.Take(r.U32())}
+		if r.Bad {
 			return errMalformed
 		}
 		switch id {
@@ -16,15 +18,15 @@ func (rw *rewriter) scan(module []byte) error {
 		case secImport:
 			globals += rw.importSection(&s)
 		case secFunction:
-			for n := s.count(); n > 0; n-- {
-				rw.functions = append(rw.functions, s.u32())
+			for n := s.Count(); n > 0; n-- {
+				rw.functions = append(rw.functions, s.U32())
 			}
 		case secGlobal:
-			globals += s.u32()
+			globals += s.U32()
 		case secStart:
-			rw.start, rw.hasStart = s.u32(), true
+			rw.start, rw.hasStart = s.U32(), true
 		}
-		if s.bad {
+		if s.Bad {
 			return errMalformed
 		}
 	}
@@ -45,37 +47,37 @@ func (rw *rewriter) startable() bool {
 	return uint64(typ) < uint64(len(rw.types)) && rw.types[typ].nothing
 }
 
-func (rw *rewriter) typeSection(r *reader) {
-	n := r.count()
+func (rw *rewriter) typeSection(r *wasmbin.Reader) {
+	n := r.Count()
 	rw.types = make([]shape, n)
 	for i := range rw.types {
-		r.byte()
-		params := r.take(r.u32())
-		results := r.take(r.u32())
+		r.Byte()
+		params := r.Take(r.U32())
+		results := r.Take(r.U32())
 		rw.types[i] = shape{uint32(len(params)), len(params)+len(results) == 0}
 	}
 }
 
 // importSection notes functions, and returns how many globals there are.
-func (rw *rewriter) importSection(r *reader) (globals uint32) {
-	for n := r.count(); n > 0 && !r.bad; n-- {
-		r.take(r.u32())
-		r.take(r.u32())
-		switch r.byte() {
+func (rw *rewriter) importSection(r *wasmbin.Reader) (globals uint32) {
+	for n := r.Count(); n > 0 && !r.Bad; n-- {
+		r.Take(r.U32())
+		r.Take(r.U32())
+		switch r.Byte() {
 		case 0:
-			rw.functions = append(rw.functions, r.u32())
+			rw.functions = append(rw.functions, r.U32())
 			rw.imported++
 		case 1:
-			r.byte()
-			r.limits()
+			r.Byte()
+			r.Limits()
 		case 2:
-			r.limits()
+			r.Limits()
 		case 3:
-			r.byte()
-			r.byte()
+			r.Byte()
+			r.Byte()
 			globals++
 		default:
-			r.bad = true
+			r.Bad = true
 		}
 	}
 	return globals

@@ -3,6 +3,8 @@ package fuel
 import (
 	"encoding/binary"
 	"fmt"
+
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // place is where a section stands among those that have an order.
@@ -59,20 +61,20 @@ func (rw *rewriter) missing(next int) error {
 
 // withGlobal adds the counter to a global section.
 func (rw *rewriter) withGlobal(body []byte) []byte {
-	r := reader{raw: body}
-	n := r.u32()
+	r := wasmbin.Reader{Raw: body}
+	n := r.U32()
 	out := binary.AppendUvarint(make([]byte, 0, len(body)+16), uint64(n)+1)
-	out = append(out, body[r.pos:]...)
+	out = append(out, body[r.Pos:]...)
 	return append(out, typeI64, 1, opI64Const, 0, opEnd)
 }
 
 // withExports adds the counter and the start function to an export section.
 func (rw *rewriter) withExports(body []byte) ([]byte, error) {
-	r := reader{raw: body}
-	n := r.u32()
-	rest := body[r.pos:]
-	for i := uint32(0); i < n && !r.bad; i++ {
-		name, kind, index := r.take(r.u32()), r.byte(), r.u32()
+	r := wasmbin.Reader{Raw: body}
+	n := r.U32()
+	rest := body[r.Pos:]
+	for i := uint32(0); i < n && !r.Bad; i++ {
+		name, kind, index := r.Take(r.U32()), r.Byte(), r.U32()
 		if string(name) == Global || string(name) == Start {
 			return nil, fmt.Errorf("the module exports %q, a name that the host needs where fuel is counted. Rename the export", name)
 		}
@@ -80,7 +82,7 @@ func (rw *rewriter) withExports(body []byte) ([]byte, error) {
 			return nil, errMalformed
 		}
 	}
-	if r.bad || r.left() > 0 {
+	if r.Bad || r.Left() > 0 {
 		return nil, errMalformed
 	}
 	added := uint64(1)

@@ -3,6 +3,8 @@ package fuel
 import (
 	"fmt"
 	"math"
+
+	"octopus/wasmplugins/internal/wasmbin"
 )
 
 // kind says what happens at a point.
@@ -80,9 +82,9 @@ func (w *walker) walk(raw []byte, pos int, locals uint64) error {
 		case immFree:
 			price = 0
 		case immLEB:
-			pos = afterLEB(raw, pos)
+			pos = wasmbin.AfterLEB(raw, pos)
 		case immTwoLEB:
-			pos = afterLEB(raw, afterLEB(raw, pos))
+			pos = wasmbin.AfterLEB(raw, wasmbin.AfterLEB(raw, pos))
 		case immLocal:
 			end, err := local(raw, pos, locals)
 			if err != nil {
@@ -90,7 +92,7 @@ func (w *walker) walk(raw []byte, pos int, locals uint64) error {
 			}
 			pos = end
 		case immBlock:
-			pos = afterLEB(raw, pos) // a value type or a signed 33-bit index
+			pos = wasmbin.AfterLEB(raw, pos) // a value type or a signed 33-bit index
 			if op == opIf {
 				w.spend(at, 1)
 			}
@@ -105,14 +107,14 @@ func (w *walker) walk(raw []byte, pos int, locals uint64) error {
 			}
 			return nil
 		default:
-			r := reader{raw: raw, pos: pos}
+			r := wasmbin.Reader{Raw: raw, Pos: pos}
 			if err := w.rare(op, at, &r); err != nil {
 				return err
 			}
-			if r.bad {
+			if r.Bad {
 				return errMalformed
 			}
-			pos = r.pos
+			pos = r.Pos
 			continue
 		}
 		w.spend(at, price)
@@ -125,11 +127,11 @@ func local(raw []byte, pos int, locals uint64) (end int, err error) {
 	if pos < len(raw) && raw[pos] < 0x80 && uint64(raw[pos]) < locals {
 		return pos + 1, nil
 	}
-	r := reader{raw: raw, pos: pos}
-	if index := r.u32(); r.bad || uint64(index) >= locals {
+	r := wasmbin.Reader{Raw: raw, Pos: pos}
+	if index := r.U32(); r.Bad || uint64(index) >= locals {
 		return 0, fmt.Errorf("local %d does not exist", index)
 	}
-	return r.pos, nil
+	return r.Pos, nil
 }
 
 // spend adds a price to what the payer pays, or begins a point at at.
