@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -17,7 +16,7 @@ const followed = 20
 
 // follow shows the states and the log lines of a run on standard error until it has ended.
 func (a *app) follow(ctx context.Context, c *sdk.Client, run sdk.Run) (sdk.Run, error) {
-	w := &watcher{out: a.Err, client: c, names: run.Total > 1, states: map[string]string{}, tails: map[string]bool{}}
+	w := &watcher{out: a.Err, client: c, names: run.Total > 1, shown: map[string]sdk.Execution{}, ran: map[string]bool{}, tails: map[string]bool{}}
 	fmt.Fprintf(a.Err, "%s  %s\n", run.ID, whatOf(run.TaskName, run.Plugin, run.Action))
 
 	watching, stop := context.WithCancel(ctx)
@@ -58,9 +57,10 @@ type watcher struct {
 	group  *errgroup.Group
 	names  bool // lines begin with the agent's name
 
-	mu     sync.Mutex
-	states map[string]string // guarded by mu: the last state shown of each execution
-	tails  map[string]bool   // guarded by mu: executions whose log is followed
+	mu    sync.Mutex
+	shown map[string]sdk.Execution // guarded by mu: each execution in the last state that was shown
+	ran   map[string]bool          // guarded by mu: executions that were shown as running
+	tails map[string]bool          // guarded by mu: executions whose log is followed
 }
 
 func (w *watcher) event(e sdk.ServerEvent) error {
@@ -77,17 +77,40 @@ func (w *watcher) event(e sdk.ServerEvent) error {
 func (w *watcher) see(x sdk.Execution) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if text := stateLine(x); w.states[x.ID] != text && !strings.HasPrefix(w.states[x.ID], "✓") {
-		w.states[x.ID] = text
-		w.print(x, "==> "+text)
-		if x.Ended() {
-			w.states[x.ID] = "✓" // a late event about an earlier state is not news
+	last, known := w.shown[x.ID]
+	// A late event about an earlier state is not news.
+	if !known || !last.Ended() && x.Attempt >= last.Attempt && stateLine(last) != stateLine(x) {
+		if x.Ended() && !x.StartedAt.IsZero() {
+			w.running(x)
 		}
+		w.show(x)
 	}
 	if !w.tails[x.ID] && len(w.tails) < followed {
 		w.tails[x.ID] = true
 		w.group.Go(func() error { return w.tail(x) })
 	}
+}
+
+func (w *watcher) show(x sdk.Execution) {
+	w.shown[x.ID] = x
+	w.ran[x.ID] = w.ran[x.ID] || x.Status == "running"
+	w.print(x, "==> "+stateLine(x))
+}
+
+// running shows that x runs where that was not told: events tell how it is now, and a short state may be over by then.
+func (w *watcher) running(x sdk.Execution) {
+	if !w.ran[x.ID] {
+		x.Status, x.Attempt, x.Cancelling, x.Silent = "running", max(x.Attempt, 1), false, false
+		w.show(x)
+	}
+}
+
+// line shows a log line, which may be here before the event that its execution runs.
+func (w *watcher) line(id, text string) {
+	if x := w.shown[id]; !x.Ended() {
+		w.running(x)
+	}
+	w.print(w.shown[id], text)
 }
 
 // tail prints the log lines of one execution until it has ended.
@@ -98,7 +121,7 @@ func (w *watcher) tail(x sdk.Execution) error {
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.print(x, l.Text)
+		w.line(x.ID, l.Text)
 		return nil
 	})
 }
@@ -121,7 +144,7 @@ func stateLine(x sdk.Execution) string {
 	switch {
 	case x.Status == "queued" && x.Waiting != nil:
 		text += ": " + x.Waiting.Message
-	case x.Status == "offered" || x.Status == "running":
+	case x.AgentName != "" && (x.Status == "offered" || x.Status == "running"):
 		text += " on " + x.AgentName
 	}
 	return text
