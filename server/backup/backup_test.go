@@ -111,14 +111,9 @@ func TestUnderLoad(t *testing.T) {
 func TestWhereOneStands(t *testing.T) {
 	t.Chdir(t.TempDir())
 	database, file := filepath.Join("octopus-data", "octopus.db"), filepath.Join("octopus-data", "backups", "b.db")
-	s := open(t, database)
-	ok(t, s.SetMeta(t.Context(), "k", "then"))
-	_, err := backup.Write(t.Context(), s, file, "1", nil)
-	ok(t, err)
-	ok(t, s.SetMeta(t.Context(), "k", "now"))
-	ok(t, s.Close())
+	backedUp(t, database, file)
 	r := backup.Restore{Backup: file, Database: database}
-	_, err = r.Run(t.Context())
+	_, err := r.Run(t.Context())
 	ok(t, err)
 	if got := value(t, database); got != "then" {
 		t.Errorf("restored %q", got)
@@ -140,13 +135,19 @@ func TestPostgres(t *testing.T) {
 func world(t *testing.T) (database, file string) {
 	t.Helper()
 	database, file = storetest.SQLite(t), filepath.Join(t.TempDir(), "b.db")
+	backedUp(t, database, file)
+	return database, file
+}
+
+// backedUp leaves a database in which k is "now", and a backup in which it is "then".
+func backedUp(t *testing.T, database, file string) {
+	t.Helper()
 	s := open(t, database)
 	ok(t, s.SetMeta(t.Context(), "k", "then"))
 	_, err := backup.Write(t.Context(), s, file, "1", nil)
 	ok(t, err)
 	ok(t, s.SetMeta(t.Context(), "k", "now"))
 	ok(t, s.Close())
-	return database, file
 }
 
 func value(t *testing.T, database string) string {
