@@ -93,12 +93,9 @@ func killedResponse(reason string) spec.Response {
 	return spec.Failure(499, spec.CodeCancelled, "It was cancelled.")
 }
 
-// codeModule says why nothing ran where the module could not be had.
-const codeModule = "module_unavailable"
-
 // unavailable is the outcome of an execution whose module could not be had.
 func unavailable(err error) wasmplugins.Outcome {
-	r := spec.Failure(503, codeModule, "The plugin's module could not be fetched: "+err.Error())
+	r := spec.Failure(503, spec.CodeUnavailable, "The plugin's module could not be fetched: "+err.Error())
 	if errors.Is(err, modules.ErrDigest) {
 		r = spec.Failure(502, spec.CodeDigestMismatch, modules.ErrDigest.Message)
 	}
@@ -321,7 +318,7 @@ func (a *Agent) report(j *job, out wasmplugins.Outcome) core.Done {
 		Outcome: octopus.Failed, MayRetry: out.Response.MayRetry(), LastLogSeq: last,
 		ElapsedMS: out.GuestTime.Milliseconds(), Usage: j.usage,
 		Invalid:      out.Invalid[:min(len(out.Invalid), wire.MaxInvalid)],
-		NeverStarted: !j.allowed && (done.Code == spec.CodeSandbox || done.Code == codeModule),
+		NeverStarted: !j.allowed && (done.Code == spec.CodeSandbox || done.Code == spec.CodeUnavailable),
 	}
 	if list := j.intents.List(); len(list) > 0 {
 		done.Result.Intents, _ = wire.Raw(list) // strings only

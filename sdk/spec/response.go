@@ -27,6 +27,7 @@ const (
 	CodeCancelled       = "cancelled"
 	CodeRefused         = "refused"
 	CodeSandbox         = "sandbox_failed"
+	CodeUnavailable     = "module_unavailable" // the agent could not fetch it
 )
 
 // DefaultCacheTTL is the ttl_seconds of a cache operation that names none.

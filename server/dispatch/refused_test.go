@@ -29,7 +29,7 @@ func TestRefusedModule(t *testing.T) {
 		{"a long story", spec.CodeUntrusted, long, time.Time{}, wire.Usage{}, long[:maxRefused]},
 		{"a guest that says so", spec.CodeUntrusted, "Nobody trusts me.", time.Time{}, wire.Usage{GuestUS: 1}, ""},
 		{"a guest that had started", spec.CodeUntrusted, "Nobody trusts me.", noon, wire.Usage{}, ""},
-		{"another failure", "module_unavailable", "There is no route.", time.Time{}, wire.Usage{}, ""},
+		{"another failure", spec.CodeUnavailable, "There is no route.", time.Time{}, wire.Usage{}, ""},
 	} {
 		x := x
 		x.StartedAt = c.started
